@@ -1,0 +1,51 @@
+import type { Device } from './device.ts';
+import { MemoryDevice, MemoryLink, type MemoryLinkOptions } from './memory.ts';
+
+export type { MemoryLinkOptions } from './memory.ts';
+
+/**
+ * Two devices joined by a wire in memory. Nothing is delivered inside `transmit`: frames wait until the pair is pumped, so a stack never
+ * finds itself called back while it is still sending.
+ *
+ * ```ts
+ * const pair = new Pair();
+ * left.attach(pair.a); right.attach(pair.b);
+ * while (pair.pump(now)); // runs until both are quiet
+ * ```
+ */
+export class Pair {
+  readonly a: Device;
+  readonly b: Device;
+  readonly #link: MemoryLink;
+
+  constructor(options: MemoryLinkOptions = {}) {
+    this.#link = new MemoryLink(options.onPending);
+    const a = new MemoryDevice(this.#link, 'pair-a', options);
+    const b = new MemoryDevice(this.#link, 'pair-b', options);
+    a.connect(b);
+    b.connect(a);
+    this.a = a;
+    this.b = b;
+  }
+
+  /** Delivers what waits now, to both ends. `now`: µs. True where anything moved. */
+  pump(now: number): boolean {
+    return this.#link.pump(now);
+  }
+
+  /** Frames on the wire. */
+  get pending(): number {
+    return this.#link.pending;
+  }
+
+  /** Frames lent to the two stacks or on the wire: 0 when all is torn down. */
+  get outstanding(): number {
+    return this.#link.pool.outstanding;
+  }
+
+  /** Closes both ends. */
+  close(): void {
+    this.a.close();
+    this.b.close();
+  }
+}

@@ -1,0 +1,76 @@
+import { Frame } from './device.ts';
+
+/** Room before the packet, in bytes, for what a device or a wrapper puts there (a virtio header, an Ethernet header). */
+export const HEADROOM = 64;
+
+/** The longest IP packet: 65535 bytes (RFC 791 §3.1). An IPv6 one is held to it as well: no jumbograms. */
+export const LONGEST_PACKET = 65535;
+
+/** Packets up to this long come in small frames. */
+const SMALL = 2048;
+
+class PooledFrame extends Frame {
+  readonly pool: FramePool;
+  free = false;
+
+  constructor(pool: FramePool, size: number) {
+    super(new Uint8Array(HEADROOM + size));
+    this.pool = pool;
+  }
+}
+
+/**
+ * Frames in plain memory, in two sizes, used again and again: for every device but a real one. `outstanding` is what is lent out, and
+ * must be 0 when a test has torn everything down.
+ */
+export class FramePool {
+  readonly #small: PooledFrame[] = [];
+  readonly #large: PooledFrame[] = [];
+  /** Frames kept for reuse in each size. */
+  readonly #keep: number;
+  #outstanding = 0;
+
+  constructor(keep = 256) {
+    this.#keep = keep;
+  }
+
+  /** Frames that were allocated and not released yet. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** An empty frame with room for an IP packet of `length` bytes, 0 … 65535. */
+  allocate(length: number): Frame {
+    if (!(length >= 0 && length <= LONGEST_PACKET)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
+    const small = length <= SMALL;
+    const frame = (small ? this.#small : this.#large).pop() ?? new PooledFrame(this, small ? SMALL : LONGEST_PACKET);
+    frame.free = false;
+    frame.offset = HEADROOM;
+    frame.length = 0;
+    frame.checksum = 0;
+    frame.gsoSize = 0;
+    this.#outstanding++;
+    return frame;
+  }
+
+  /** Whether the frame comes from this pool. */
+  owns(frame: Frame): boolean {
+    return frame instanceof PooledFrame && frame.pool === this;
+  }
+
+  /** Takes a frame back. One that is not lent out by this pool is the caller's mistake. */
+  release(frame: Frame): void {
+    this.check(frame);
+    const pooled = frame as PooledFrame;
+    pooled.free = true;
+    this.#outstanding--;
+    const list = pooled.bytes.length === HEADROOM + SMALL ? this.#small : this.#large;
+    if (list.length < this.#keep) list.push(pooled);
+  }
+
+  /** Throws where the frame is not lent out by this pool. */
+  check(frame: Frame): void {
+    if (!(frame instanceof PooledFrame) || frame.pool !== this) throw new Error('this frame is of another device');
+    if (frame.free) throw new Error('this frame was handed back already');
+  }
+}

@@ -1,0 +1,89 @@
+import { randomFillSync } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Host } from '../stack/host.ts';
+
+/** The longest delay `setTimeout` takes, in ms; beyond it Node fires at once. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+/**
+ * The machine a stack runs on, as Node gives it: the one place of this package, beside the browser's, that reads a real clock, real
+ * randomness and sets a real timer.
+ *
+ * A stack moves its deadline with nearly every segment, mostly to a later time. A timer that is armed for an earlier time is
+ * therefore left alone: when it fires it looks at the deadline, and sleeps again.
+ */
+export class NodeHost implements Host {
+  #timer: NodeJS.Timeout | undefined;
+  /** When `#timer` is to fire, µs. */
+  #firesAt = Number.POSITIVE_INFINITY;
+  #deadline = Number.POSITIVE_INFINITY;
+  #callback: () => void = nothing;
+  #keepAlive = true;
+
+  now(): number {
+    return Math.floor(performance.now() * 1000);
+  }
+
+  random(bytes: Uint8Array): void {
+    randomFillSync(bytes);
+  }
+
+  wakeAt(deadline: number, callback: () => void): void {
+    this.#deadline = deadline;
+    this.#callback = callback;
+    if (this.#timer === undefined || deadline < this.#firesAt) this.#arm();
+    else this.#hold();
+  }
+
+  /** A wake-up that is due in future keeps the process alive (the default). */
+  ref(): this {
+    this.#keepAlive = true;
+    this.#hold();
+    return this;
+  }
+
+  /** A wake-up that is due in future does not keep the process alive. */
+  unref(): this {
+    this.#keepAlive = false;
+    this.#hold();
+    return this;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    if (this.#deadline === Number.POSITIVE_INFINITY) return;
+    const now = this.now();
+    const delay = Math.min(Math.max(1, Math.ceil((this.#deadline - now) / 1000)), LONGEST_DELAY);
+    this.#firesAt = now + delay * 1000;
+    this.#timer = setTimeout(this.#fire, delay);
+    this.#hold();
+  }
+
+  /** The event loop is held open by a timer that stands for a deadline, not by one that was left armed. */
+  #hold(): void {
+    if (this.#timer === undefined) return;
+    const wanted = this.#keepAlive && this.#deadline !== Number.POSITIVE_INFINITY;
+    if (wanted !== this.#timer.hasRef()) {
+      if (wanted) this.#timer.ref();
+      else this.#timer.unref();
+    }
+  }
+
+  readonly #fire = (): void => {
+    this.#timer = undefined;
+    // Early: the deadline moved, was beyond the longest delay, or Node rounded the delay down to its own millisecond.
+    if (this.now() < this.#deadline) {
+      this.#arm();
+      return;
+    }
+    const callback = this.#callback;
+    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#firesAt = Number.POSITIVE_INFINITY;
+    this.#callback = nothing;
+    callback();
+  };
+}
+
+function nothing(): void {}
