@@ -1,0 +1,93 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorMap } from 'node:util';
+import { TunError } from './tun-error.ts';
+
+type Koffi = typeof import('koffi');
+
+/** A watch on a file descriptor in Node's own event loop (`uv_poll_t`). It stops when it is garbage: hold on to it. */
+export interface PollHandle {
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
+/**
+ * The system calls this package makes, each a synchronous call of about 40 ns beyond the kernel's own time. Addresses are numbers (an
+ * address of a 64-bit Linux process fits); results are the C ones, −1 with `errno()` for an error.
+ */
+export interface Ffi {
+  open(path: string, flags: number): number;
+  close(fd: number): number;
+  read(fd: number, address: number, length: number): number;
+  write(fd: number, address: number, length: number): number;
+  ioctl(fd: number, request: number, argument: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  unshare(flags: number): number;
+  /** The error of the last call that failed. */
+  errno(): number;
+  /** Where the bytes are in memory. Only for an ArrayBuffer's own memory of more than 64 bytes: smaller ones the engine may move. */
+  address(bytes: ArrayBuffer): number;
+  /** Calls back whenever `fd` can be read, from the event loop. `failed`: the descriptor is of no more use. */
+  poll(fd: number, onEvent: (failed: boolean) => void): PollHandle;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: Ffi | undefined;
+
+/** The system calls, loaded at the first use. Throws a TunError where they cannot be had. `load`: what brings koffi; for tests. */
+export function ffi(load: () => Koffi = loadKoffi): Ffi {
+  if (loaded !== undefined && load === loadKoffi) return loaded;
+  if (process.platform !== 'linux') {
+    throw new TunError('not-linux', `TUN devices need Linux, this is ${process.platform}`, 'use an in-memory link here');
+  }
+  let koffi: Koffi;
+  try {
+    koffi = load();
+  } catch (error) {
+    throw noFfi(error);
+  }
+  const made = bind(koffi);
+  if (load === loadKoffi) loaded = made;
+  return made;
+}
+
+/** ENOENT, EPERM, … for an error number. */
+export function errnoName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
+}
+
+function loadKoffi(): Koffi {
+  return require('koffi') as Koffi;
+}
+
+function noFfi(error: unknown): TunError {
+  const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+  const why = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+  return missing
+    ? new TunError('no-ffi', 'the optional package koffi is not installed', 'npm install koffi')
+    : new TunError('no-ffi', `the optional package koffi does not load (${why})`, 'npm rebuild koffi');
+}
+
+function bind(koffi: Koffi): Ffi {
+  try {
+    const libc = koffi.load(null);
+    // open, ioctl and fcntl are variadic in C. On Linux, x64 and arm64 pass such integers as they pass all others.
+    return {
+      open: libc.func('int open(const char *path, int flags)'),
+      close: libc.func('int close(int fd)'),
+      read: libc.func('intptr_t read(int fd, uintptr_t buf, size_t count)'),
+      write: libc.func('intptr_t write(int fd, uintptr_t buf, size_t count)'),
+      ioctl: libc.func('int ioctl(int fd, unsigned long request, uintptr_t arg)'),
+      socket: libc.func('int socket(int domain, int type, int protocol)'),
+      fcntl: libc.func('int fcntl(int fd, int cmd, uintptr_t arg)'),
+      unshare: libc.func('int unshare(int flags)'),
+      errno: () => koffi.errno(),
+      address: (bytes) => Number(koffi.address(bytes)),
+      poll: (fd, onEvent) =>
+        koffi.node.poll(fd, { readable: true, disconnect: true }, (event) => onEvent(!event.readable)),
+    };
+  } catch (error) {
+    throw noFfi(error);
+  }
+}

@@ -1,0 +1,115 @@
+import type { IpAddress } from '../wire/address.ts';
+import type { Failure } from '../tcp/notices.ts';
+import type { State } from '../tcp/state.ts';
+
+/**
+ * What an application hears from its connection. Called after the protocol has finished with an event: any call on any socket is
+ * allowed inside, and none of them calls back before it returns. A listener that throws is the application's defect: the stack stays
+ * consistent, and the error surfaces through the host as uncaught.
+ */
+export interface SocketEvents {
+  /** ESTABLISHED. Not called for accepted sockets: they are established. */
+  onConnect?(): void;
+  /** `receive()` has something. Called again only after `receive()` has returned null. */
+  onReadable?(): void;
+  /** There is space again after a `send()` that did not take everything. */
+  onWritable?(): void;
+  /** The peer closed its direction: after what `receive()` still has, nothing more comes. */
+  onEnd?(): void;
+  /**
+   * The connection is over: last call. `failure` is null after an orderly close in both directions (also when TIME-WAIT begins), else
+   * how it failed ('aborted' when this side did). Unread text received before a failure is gone, as with a kernel socket after RST.
+   */
+  onClose?(failure: Failure | null): void;
+  /** Soft errors and urgent data (RFC 9293 §3.9.1.8). */
+  onAdvice?(advice: Failure | 'retransmitting' | 'urgent'): void;
+}
+
+/** A connection as an application holds it. `Stack.connect` and `Listener.accept` give one. */
+export interface TcpSocket {
+  /** The application's ear; may be replaced at any time. */
+  events: SocketEvents;
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+  readonly state: State;
+
+  /**
+   * Queues `bytes` and returns how many were taken: fewer than `bytes.length`, down to 0, where the send buffer is full: offer the rest
+   * after `onWritable`. With `copy` false the stack keeps a reference and `bytes` must not change until acknowledged.
+   * Text may be queued in SYN-SENT. Returns −1 where no more can be sent: after `shutdown`, or when the connection is over (EPIPE).
+   */
+  send(bytes: Uint8Array, copy?: boolean): number;
+  /** The next received bytes, in order, now the caller's; null where there are none now. At most `max` bytes. */
+  receive(max?: number): Uint8Array | null;
+  /** True when the peer's FIN came and everything before it has been received by the application: end of file. */
+  readonly ended: boolean;
+  /** RFC 9293 CLOSE: sends FIN after what is queued; receiving goes on (half-close). */
+  shutdown(): void;
+  /** Lets go: sends FIN after what is queued (RST if something received was not read, SHLD-3), and reads no more. `onClose` still comes. */
+  close(): void;
+  /** RFC 9293 ABORT: RST, and everything queued is dropped. */
+  abort(): void;
+
+  setNoDelay(on: boolean): void;
+  setCork(on: boolean): void;
+  /** Delays in µs; those not given keep their value. */
+  setKeepAlive(on: boolean, time?: number, interval?: number, probes?: number): void;
+  setUserTimeout(time: number): void;
+  /** Bytes queued and not acknowledged. */
+  readonly unacknowledged: number;
+  /** Free space of the send buffer, bytes. */
+  readonly sendSpace: number;
+  /** Bytes received in order and not read. */
+  readonly readable: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** A listener. `Stack.listen` gives one. */
+export interface TcpListener {
+  /** The address listened on, or null for every address of the stack (both families). */
+  readonly localAddress: IpAddress | null;
+  readonly localPort: number;
+  /** Called when `accept()` has something. */
+  onConnection: () => void;
+  /** The oldest established connection nobody has accepted yet, or null. */
+  accept(): TcpSocket | null;
+  /** Stops listening; connections not yet accepted are reset, accepted ones live on. */
+  close(): void;
+  /** Lengths now: half-open, and established but not accepted. */
+  readonly synQueue: number;
+  readonly acceptQueue: number;
+}
+
+export interface ListenOptions {
+  /** An address of the stack; every address of both families without. */
+  readonly address?: IpAddress;
+  /** Only one family, where no address is given. */
+  readonly family?: 4 | 6;
+  /** 0 or none: an ephemeral one. */
+  readonly port?: number;
+  /** Length of the accept queue, at most `somaxconn`. Default 511, as Node. */
+  readonly backlog?: number;
+}
+
+export interface ConnectOptions {
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+  /** Default: the address of the interface that the route goes through (MUST-44). */
+  readonly localAddress?: IpAddress;
+  /** Default: an ephemeral one (RFC 6056). */
+  readonly localPort?: number;
+  readonly events?: SocketEvents;
+}
+
+/** Thrown by `listen` and `connect` for what the caller can mend. `node/errors.ts` knows the codes. */
+export class StackError extends Error {
+  readonly code: 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'ENETUNREACH' | 'EACCES' | 'EINVAL' | 'ENOBUFS';
+  constructor(code: StackError['code'], message: string) {
+    super(message);
+    this.name = 'StackError';
+    this.code = code;
+  }
+}

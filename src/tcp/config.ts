@@ -1,0 +1,125 @@
+/**
+ * Everything that can be set, with Linux's sysctl name and default where Linux has one. Times are in microseconds, sizes in bytes.
+ */
+export interface TcpConfig {
+  /** Largest segment text to announce, at most; 0: what the path's MTU allows (RFC 9293 §3.7.1). */
+  readonly maxMss: number;
+  /** Offer and accept window scaling, SACK, timestamps (RFC 7323, RFC 2018). */
+  readonly tcp_window_scaling: boolean;
+  readonly tcp_sack: boolean;
+  readonly tcp_timestamps: boolean;
+
+  /** Initial, least and largest retransmission time-out (RFC 6298 §2; Linux's least is 200 ms). */
+  readonly rtoInitial: number;
+  readonly rtoMin: number;
+  readonly rtoMax: number;
+  /** Retransmissions of a SYN, and of a SYN,ACK, before giving up. */
+  readonly tcp_syn_retries: number;
+  readonly tcp_synack_retries: number;
+  /** R1 and R2 of RFC 9293 §3.8.3, counted in retransmissions. */
+  readonly tcp_retries1: number;
+  readonly tcp_retries2: number;
+  /** Retransmissions for a connection the application has let go of. */
+  readonly tcp_orphan_retries: number;
+  /** Whether giving up on a SYN-RECEIVED connection sends a RST (RFC 9293 leaves it open; Linux is silent). */
+  readonly resetOnSynAckGiveUp: boolean;
+
+  /** Longest and usual delay of an acknowledgment (RFC 9293 §3.8.6.3: under 0.5 s; Linux 40 ms). */
+  readonly delayedAck: number;
+  /** Segments acknowledged at once at the start of a connection (Linux's quick-ack mode). */
+  readonly quickAcks: number;
+
+  /** Initial window in segments (RFC 6928). */
+  readonly initialWindow: number;
+  readonly tcp_slow_start_after_idle: boolean;
+
+  /** Default buffer sizes. The receive buffer bounds the window. */
+  readonly receiveBuffer: number;
+  readonly sendBuffer: number;
+  /** Largest number of out-of-order runs held by a connection. */
+  readonly maxHoles: number;
+
+  /** Keep-alive, when a connection asks for it (RFC 9293 §3.8.4). */
+  readonly tcp_keepalive_time: number;
+  readonly tcp_keepalive_intvl: number;
+  readonly tcp_keepalive_probes: number;
+
+  /** How long an orphan stays in FIN-WAIT-2. */
+  readonly tcp_fin_timeout: number;
+  /** TIME-WAIT in all: 2 MSL (RFC 9293 §3.6: MSL 2 minutes; Linux: 60 s in all). */
+  readonly timeWait: number;
+  readonly tcp_max_tw_buckets: number;
+  /** Ignore RSTs in TIME-WAIT (RFC 1337). */
+  readonly tcp_rfc1337: boolean;
+
+  /** Half-open connections per listener, and the largest backlog `listen` may ask for. */
+  readonly tcp_max_syn_backlog: number;
+  readonly somaxconn: number;
+  /** Answer with a RST, not with silence, where the accept queue is full. */
+  readonly tcp_abort_on_overflow: boolean;
+
+  /** Challenge ACKs a second, per stack (RFC 5961 §7). */
+  readonly tcp_challenge_ack_limit: number;
+  /** Least time between two ACKs in answer to unacceptable segments of one connection. */
+  readonly tcp_invalid_ratelimit: number;
+
+  /** First and last ephemeral port (RFC 6056). */
+  readonly ip_local_port_range: readonly [number, number];
+  /** TTL, or hop limit, of what is sent. */
+  readonly ip_default_ttl: number;
+}
+
+const SECOND = 1_000_000;
+
+/** Linux's choices: the default. */
+export const linux: TcpConfig = {
+  maxMss: 0,
+  tcp_window_scaling: true,
+  tcp_sack: true,
+  tcp_timestamps: true,
+  rtoInitial: 1 * SECOND,
+  rtoMin: 0.2 * SECOND,
+  rtoMax: 120 * SECOND,
+  tcp_syn_retries: 6,
+  tcp_synack_retries: 5,
+  tcp_retries1: 3,
+  tcp_retries2: 15,
+  tcp_orphan_retries: 8,
+  resetOnSynAckGiveUp: false,
+  delayedAck: 0.04 * SECOND,
+  quickAcks: 16,
+  initialWindow: 10,
+  tcp_slow_start_after_idle: true,
+  receiveBuffer: 1 << 20,
+  sendBuffer: 1 << 20,
+  maxHoles: 4096,
+  tcp_keepalive_time: 7200 * SECOND,
+  tcp_keepalive_intvl: 75 * SECOND,
+  tcp_keepalive_probes: 9,
+  tcp_fin_timeout: 60 * SECOND,
+  timeWait: 60 * SECOND,
+  tcp_max_tw_buckets: 131_072,
+  tcp_rfc1337: false,
+  tcp_max_syn_backlog: 4096,
+  somaxconn: 4096,
+  tcp_abort_on_overflow: false,
+  tcp_challenge_ack_limit: 1000,
+  tcp_invalid_ratelimit: 0.5 * SECOND,
+  ip_local_port_range: [32_768, 60_999],
+  ip_default_ttl: 64,
+};
+
+/** The letter of RFC 9293 and of RFC 6298 where Linux chose otherwise. */
+export const rfc9293: TcpConfig = {
+  ...linux,
+  rtoMin: 1 * SECOND,
+  rtoMax: 60 * SECOND,
+  delayedAck: 0.2 * SECOND,
+  quickAcks: 0,
+  timeWait: 240 * SECOND,
+  tcp_rfc1337: true,
+};
+
+/** The presets by name. */
+export const profiles = { linux, rfc9293 } as const;
+export type ProfileName = keyof typeof profiles;

@@ -1,0 +1,36 @@
+import { DROP_REASONS, type DropReason } from './drop.ts';
+
+/** Counters in the words of `nstat`/`netstat -s` (RFC 4022's MIB and Linux's TcpExt) where they have one. */
+export class Counters {
+  ActiveOpens = 0;
+  PassiveOpens = 0;
+  AttemptFails = 0;
+  EstabResets = 0;
+  InSegs = 0;
+  OutSegs = 0;
+  RetransSegs = 0;
+  InErrs = 0;
+  OutRsts = 0;
+  ListenOverflows = 0;
+  ListenDrops = 0;
+  TCPTimeouts = 0;
+  TCPFastRetrans = 0;
+  TCPSynRetrans = 0;
+  TCPChallengeACK = 0;
+  TCPKeepAlive = 0;
+  TCPAbortOnTimeout = 0;
+  TCPAbortOnData = 0;
+  TCPAbortOnClose = 0;
+  TCPTimeWaitOverflow = 0;
+  TCPOFOQueue = 0;
+  TCPOFODrop = 0;
+  TCPDSACKOldSent = 0;
+  PAWSEstab = 0;
+  DelayedACKs = 0;
+  TW = 0;
+  /** Segments not processed to their end, by reason. */
+  readonly drops: Record<DropReason, number> = Object.fromEntries(DROP_REASONS.map((r) => [r, 0])) as Record<
+    DropReason,
+    number
+  >;
+}

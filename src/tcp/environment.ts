@@ -1,0 +1,25 @@
+import type { Seq } from '../wire/seq.ts';
+import type { Segment } from '../wire/segment.ts';
+import type { TcpConfig } from './config.ts';
+import type { Counters } from './counters.ts';
+import type { Tcb } from './tcb.ts';
+import type { FourTuple, Trace } from './trace.ts';
+
+/**
+ * Everything the protocol needs from outside, and its only exits: the protocol itself has no clock, no randomness and no I/O.
+ */
+export interface Environment {
+  readonly config: TcpConfig;
+  readonly counters: Counters;
+  trace: Trace | null;
+  /** Sends a segment of this connection. `segment` is reused after the call. `now`: µs. */
+  emit(tcb: Tcb, segment: Segment, now: number): void;
+  /** The initial sequence number for a connection (RFC 6528 §3). */
+  initialSequence(tuple: FourTuple, now: number): Seq;
+  /** An offset for the timestamp clock of a connection (RFC 7323 §7.1), int32. */
+  timestampOffset(tuple: FourTuple): number;
+  /** Takes one from this second's challenge ACKs; false when there is none left (RFC 5961 §7, CVE-2016-5696). */
+  challengeAck(now: number): boolean;
+  /** Memory for received text: `size` bytes that nobody else refers to. */
+  allocate(size: number): Uint8Array;
+}

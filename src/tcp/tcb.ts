@@ -1,0 +1,188 @@
+import type { IpAddress } from '../wire/address.ts';
+import { type Seq, seq } from '../wire/seq.ts';
+import type { TcpConfig } from './config.ts';
+import type { CongestionControl } from './congestion/controller.ts';
+import { reno } from './congestion/reno.ts';
+import type { Environment } from './environment.ts';
+import { Scoreboard } from './loss/scoreboard.ts';
+import type { Failure } from './notices.ts';
+import { ReceiveBuffer } from './receive-buffer.ts';
+import { SendBuffer } from './send-buffer.ts';
+import { CLOSED, type State } from './state.ts';
+import type { FourTuple } from './trace.ts';
+
+/** No deadline: the timer is off. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * A transmission control block (RFC 9293 §3.3.1): the whole state of one connection, flat. The functions of this folder are its methods;
+ * whoever may write a field is said beside it where that is one place only.
+ */
+export class Tcb implements FourTuple {
+  readonly env: Environment;
+  readonly config: TcpConfig;
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+
+  /** Written by `setState` only. */
+  state: State = CLOSED;
+  /** Opened by a peer's SYN (MUST-11): a failure in SYN-RECEIVED goes back to LISTEN and not to the application. */
+  passive = false;
+
+  // Send sequence space (RFC 9293 §3.3.1).
+  iss: Seq = seq(0);
+  sndUna: Seq = seq(0);
+  /** Written by `output` only. */
+  sndNxt: Seq = seq(0);
+  /** The peer's window in bytes, scaled. */
+  sndWnd = 0;
+  /** Largest window the peer ever offered: half of it is Fs of §3.8.6.2.1, and RFC 5961 §5.2's MAX.SND.WND. */
+  maxSndWnd = 0;
+  sndUp: Seq = seq(0);
+  sndWl1: Seq = seq(0);
+  sndWl2: Seq = seq(0);
+
+  // Receive sequence space.
+  irs: Seq = seq(0);
+  /** Written by `advance` of `receive.ts` only. */
+  rcvNxt: Seq = seq(0);
+  /** Right edge of the window as last announced: RCV.NXT + RCV.WND. Never moves left (SHLD-14). */
+  rcvAdv: Seq = seq(0);
+  rcvUp: Seq = seq(0);
+  /** The ACK field of the last segment sent (RFC 7323 §4.3). */
+  lastAckSent: Seq = seq(0);
+
+  // What the SYNs agreed on.
+  /** Largest text the peer takes in a segment, before options: its MSS option or the default (MUST-15), bounded by our path. */
+  sndMss = 536;
+  /** Largest text we announced. */
+  rcvMss = 536;
+  sndWindScale = 0;
+  rcvWindScale = 0;
+  windowScaling = false;
+  sackOk = false;
+  timestamps = false;
+  tsOffset = 0;
+  tsRecent = 0;
+  /** When `tsRecent` was set, µs (RFC 7323 §5.5: it ages). */
+  tsRecentAge = 0;
+
+  // What the application did.
+  /** CLOSE has been called: nothing more will be sent after what is queued. */
+  finQueued = false;
+  /** The peer's FIN has been taken in order. */
+  finReceived = false;
+  /** Nobody will read: text that arrives is answered by RST (SHLD-3). */
+  orphan = false;
+  noDelay = false;
+  cork = false;
+  keepAlive = false;
+  keepAliveTime: number;
+  keepAliveInterval: number;
+  keepAliveProbes: number;
+  /** R2 as a time, µs (RFC 9293 §3.8.3, MUST-21); 0: `tcp_retries2` decides. */
+  userTimeout = 0;
+  /** Largest text of one emitted segment when the device segments (GSO); 0: one MSS. */
+  gsoMax = 0;
+  ttl: number;
+  /** The DS field, 0 … 63 (MUST-48). */
+  dscp = 0;
+
+  // Buffers.
+  readonly sendBuffer = new SendBuffer();
+  sendBufferSize: number;
+  readonly receiveBuffer: ReceiveBuffer;
+
+  // Round-trip time and retransmission (RFC 6298). µs.
+  srtt = 0;
+  rttvar = 0;
+  rto: number;
+  /** Retransmissions of the earliest unacknowledged segment, in a row. */
+  retries = 0;
+  /** When the first of them was due: what a user time-out counts from. */
+  retriesSince = 0;
+  synRetransmitted = false;
+  readonly scoreboard = new Scoreboard();
+
+  // Loss recovery.
+  dupAcks = 0;
+  /** RFC 6582's `recover`, RFC 6675's RecoveryPoint. Meaningful when `recovery` is not 'open'. */
+  recover: Seq = seq(0);
+  recovery: 'open' | 'fast' | 'timeout' = 'open';
+
+  // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
+  congestion: CongestionControl = reno;
+  cwnd = 0;
+  ssthresh = 0x7fffffff;
+  /** Bytes acknowledged since cwnd last grew in congestion avoidance (RFC 3465). */
+  bytesAcked = 0;
+  /** Sending has been held back by cwnd since the last ACK. */
+  cwndLimited = false;
+  lastSendTime = 0;
+
+  // Acknowledging (`ack-policy.ts`).
+  /** 0 nothing owed, 1 owed by the delayed-ACK timer, 2 owed at the end of the batch, 3 owed at once. */
+  ackOwed = 0;
+  quickAcks: number;
+  /** Bytes received since the last ACK was sent. */
+  unackedBytes = 0;
+  /** Estimate of the peer's full segment size (Linux's rcv_mss): SHLD-19 counts in it. */
+  peerSegment = 536;
+  /** D-SACK to report next (RFC 2883): empty when both are equal. */
+  dsackStart: Seq = seq(0);
+  dsackEnd: Seq = seq(0);
+  /** Start of the out-of-order run that grew last: it goes first in the next SACK (RFC 2018 §4). */
+  lastRun: Seq = seq(0);
+
+  // Urgent data.
+  urgentPending = false;
+
+  // Deadlines, µs, NEVER when off. One for each timer; `timers.ts` keeps `deadline` at or before the least.
+  retransmitAt = NEVER;
+  persistAt = NEVER;
+  delayedAckAt = NEVER;
+  keepAliveAt = NEVER;
+  /** TIME-WAIT or FIN-WAIT-2, by state. */
+  closeAt = NEVER;
+  persistBackoff = 0;
+  keepAliveSent = 0;
+  lastHeard = 0;
+  lastInvalidAck = -NEVER;
+
+  /** Bits of `notices.ts` for the application, delivered and cleared by whoever drives the connection. */
+  notices = 0;
+  failure: Failure | null = null;
+  softError: Failure | 'retransmitting' | null = null;
+  /** A `send` was cut short: tell when there is space. */
+  wantsWritable = false;
+
+  // Figures for `tcp_info`.
+  bytesSent = 0;
+  bytesAckedTotal = 0;
+  bytesReceived = 0;
+  totalRetrans = 0;
+  segsIn = 0;
+  segsOut = 0;
+
+  /** Whoever drives the connection keeps its own record here. */
+  owner: unknown = null;
+
+  constructor(env: Environment, tuple: FourTuple, config: TcpConfig = env.config) {
+    this.env = env;
+    this.config = config;
+    this.localAddress = tuple.localAddress;
+    this.localPort = tuple.localPort;
+    this.remoteAddress = tuple.remoteAddress;
+    this.remotePort = tuple.remotePort;
+    this.keepAliveTime = config.tcp_keepalive_time;
+    this.keepAliveInterval = config.tcp_keepalive_intvl;
+    this.keepAliveProbes = config.tcp_keepalive_probes;
+    this.ttl = config.ip_default_ttl;
+    this.sendBufferSize = config.sendBuffer;
+    this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer, config.maxHoles);
+    this.rto = config.rtoInitial;
+    this.quickAcks = config.quickAcks;
+  }
+}
