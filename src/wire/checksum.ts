@@ -15,7 +15,7 @@ const BLOCK = 1 << 15;
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** The view of the buffer last summed: a stack sums frames of one arena over and over, and making a view takes longer than a header. */
-let lanes = new Int32Array(0);
+let lanes: Int32Array = new Int32Array(0);
 
 /** The sum of `bytes[offset … offset + length)`, an odd last byte padded with zero, added to `initial` (any sum below 2^31 − 2^16). */
 export function sum(bytes: Uint8Array, offset: number, length: number, initial = 0): number {

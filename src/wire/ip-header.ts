@@ -9,7 +9,7 @@ export const UDP = 17;
 export const ICMPV6 = 58;
 export const NO_NEXT_HEADER = 59;
 
-/** Bits of a parser's `mode`. */
+/** A parser's `mode`: everything is checked. */
 export const VERIFY = 0;
 /** The IPv4 header checksum was already verified. */
 export const TRUST_CHECKSUM = 1;

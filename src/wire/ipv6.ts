@@ -59,14 +59,12 @@ export function parseIpv6(
 
   const protocol = bytes[offset + 6]!;
   const end = offset + Math.min(length, IPV6_HEADER + payloadLength);
-  if (protocol > DESTINATION_OPTIONS || !isExtension(protocol)) return payload(into, offset, offset + IPV6_HEADER, end, protocol);
+  if (!isExtension(protocol)) return payload(into, offset, offset + IPV6_HEADER, end, protocol);
   return walk(bytes, offset, end, into, mode);
 }
 
 function isExtension(protocol: number): boolean {
-  return (
-    protocol === HOP_BY_HOP || protocol === ROUTING || protocol === FRAGMENT || protocol === DESTINATION_OPTIONS
-  );
+  return protocol === HOP_BY_HOP || protocol === ROUTING || protocol === FRAGMENT || protocol === DESTINATION_OPTIONS;
 }
 
 function payload(into: IpHeader, start: number, at: number, end: number, protocol: number): null {
