@@ -1,5 +1,6 @@
+import { MAX_PACKET } from '../wire/ip-header.ts';
 import type { Device, Frame, FrameSink, Offload } from './device.ts';
-import { FramePool, LONGEST_PACKET } from './pool.ts';
+import { FramePool } from './pool.ts';
 
 /** How an in-memory link is made. */
 export interface MemoryLinkOptions {
@@ -87,8 +88,8 @@ export class MemoryDevice implements Device {
 
   constructor(link: MemoryLink, name: string, options: MemoryLinkOptions) {
     const { mtu = 1500, checksum = false, maxGso = 0, queueLimit = 4096 } = options;
-    if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= LONGEST_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
-    if (!(maxGso >= 0 && maxGso <= LONGEST_PACKET)) throw new RangeError(`maxGso ${maxGso}: 0 … 65535`);
+    if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= MAX_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
+    if (!(maxGso >= 0 && maxGso <= MAX_PACKET)) throw new RangeError(`maxGso ${maxGso}: 0 … 65535`);
     this.name = name;
     this.mtu = mtu;
     this.offload = { checksum, maxGso };

@@ -1,10 +1,8 @@
+import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Frame } from './device.ts';
 
 /** Room before the packet, in bytes, for what a device or a wrapper puts there (a virtio header, an Ethernet header). */
 export const HEADROOM = 64;
-
-/** The longest IP packet: 65535 bytes (RFC 791 §3.1). An IPv6 one is held to it as well: no jumbograms. */
-export const LONGEST_PACKET = 65535;
 
 /** Packets up to this long come in small frames. */
 const SMALL = 2048;
@@ -41,9 +39,9 @@ export class FramePool {
 
   /** An empty frame with room for an IP packet of `length` bytes, 0 … 65535. */
   allocate(length: number): Frame {
-    if (!(length >= 0 && length <= LONGEST_PACKET)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
+    if (!(length >= 0 && length <= MAX_PACKET)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
     const small = length <= SMALL;
-    const frame = (small ? this.#small : this.#large).pop() ?? new PooledFrame(this, small ? SMALL : LONGEST_PACKET);
+    const frame = (small ? this.#small : this.#large).pop() ?? new PooledFrame(this, small ? SMALL : MAX_PACKET);
     frame.free = false;
     frame.offset = HEADROOM;
     frame.length = 0;

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
+import { afterPoll } from './host.ts';
 import { TunError } from './tun-error.ts';
 
 type Koffi = typeof import('koffi');
@@ -28,19 +29,22 @@ export interface Ffi {
   errno(): number;
   /** Where the bytes are in memory. Only for an ArrayBuffer's own memory of more than 64 bytes: smaller ones the engine may move. */
   address(bytes: ArrayBuffer): number;
-  /** Calls back whenever `fd` can be read, from the event loop. `failed`: the descriptor is of no more use. */
-  poll(fd: number, onEvent: (failed: boolean) => void): PollHandle;
+  /** Calls back, from the event loop, while `fd` can be read or has failed (a read then tells how). */
+  poll(fd: number, onReadable: () => void): PollHandle;
 }
 
 const require = createRequire(import.meta.url);
 let loaded: Ffi | undefined;
 
-/** The system calls, loaded at the first use. Throws a TunError where they cannot be had. `load`: what brings koffi; for tests. */
-export function ffi(load: () => Koffi = loadKoffi): Ffi {
-  if (loaded !== undefined && load === loadKoffi) return loaded;
-  if (process.platform !== 'linux') {
-    throw new TunError('not-linux', `TUN devices need Linux, this is ${process.platform}`, 'use an in-memory link here');
+/**
+ * The system calls, loaded at the first use. Throws a TunError where they cannot be had. `load`, what brings koffi, and `platform` are
+ * for tests.
+ */
+export function ffi(load: () => Koffi = loadKoffi, platform: string = process.platform): Ffi {
+  if (platform !== 'linux') {
+    throw new TunError('not-linux', `TUN devices need Linux, this is ${platform}`, 'use an in-memory link here');
   }
+  if (loaded !== undefined && load === loadKoffi) return loaded;
   let koffi: Koffi;
   try {
     koffi = load();
@@ -84,8 +88,9 @@ function bind(koffi: Koffi): Ffi {
       unshare: libc.func('int unshare(int flags)'),
       errno: () => koffi.errno(),
       address: (bytes) => Number(koffi.address(bytes)),
-      poll: (fd, onEvent) =>
-        koffi.node.poll(fd, { readable: true, disconnect: true }, (event) => onEvent(!event.readable)),
+      // koffi calls back outside of Node's own bracket: exceptions would be swallowed, promises and ticks would wait for another event.
+      // An immediate has the bracket, and runs in the same turn of the loop, before the next poll.
+      poll: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, () => afterPoll(onReadable)),
     };
   } catch (error) {
     throw noFfi(error);

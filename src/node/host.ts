@@ -86,4 +86,9 @@ export class NodeHost implements Host {
   };
 }
 
+/** Calls back in this turn of the event loop, once what waited for input has been told of it; before it waits again. */
+export function afterPoll(callback: () => void): void {
+  setImmediate(callback);
+}
+
 function nothing(): void {}

@@ -1,0 +1,239 @@
+import { writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { IpAddress } from '../wire/address.ts';
+import { errnoName, type Ffi } from './ffi.ts';
+import { TunError, type TunErrorCode } from './tun-error.ts';
+
+/**
+ * Network interfaces set up by ioctl (netdevice(7), ipv6(7)), so that no `ip` program is needed. Numbers and structures are those of
+ * 64-bit Linux, the same on x64 and arm64. All of it acts in the network namespace of the calling thread.
+ */
+const SIOCADDRT = 0x890b;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const SIOCSIFADDR = 0x8916;
+const SIOCSIFNETMASK = 0x891c;
+const SIOCGIFMTU = 0x8921;
+const SIOCSIFMTU = 0x8922;
+const SIOCGIFINDEX = 0x8933;
+const SIOCSIFTXQLEN = 0x8943;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0x80000;
+
+const IFF_UP = 0x1;
+
+const RTF_UP = 0x1;
+
+/** `struct ifreq`: the name (IFNAMSIZ, with its NUL), then a union. */
+export const IFNAMSIZ = 16;
+export const IFREQ_SIZE = 40;
+
+const EPERM = 1;
+const EACCES = 13;
+const EEXIST = 17;
+const ENODEV = 19;
+const EADDRNOTAVAIL = 99;
+
+export const CAPABILITY_REMEDY =
+  'run as root, with CAP_NET_ADMIN, or in a user namespace (unshare --user --map-root-user --net)';
+
+/** An address or a network with its prefix length. */
+export interface Prefix {
+  readonly address: IpAddress;
+  readonly length: number;
+}
+
+/** Parses `10.9.0.1/24` or `fd09::1/64`; without a length, that of the whole address. Throws a TypeError where the text is neither. */
+export function parsePrefix(text: string): Prefix {
+  const [address, length, rest] = text.split('/');
+  const parsed = IpAddress.parse(address!);
+  if (parsed === undefined || rest !== undefined) throw new TypeError(`not an address with a prefix length: ${text}`);
+  const most = parsed.family === 4 ? 32 : 128;
+  const bits = length === undefined ? most : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
+  if (!(bits >= 0 && bits <= most)) throw new TypeError(`not a prefix length (0 … ${most}): ${text}`);
+  return { address: parsed, length: bits };
+}
+
+/** One interface of the kernel, by name. Every failure is a TunError. */
+export class Interface {
+  readonly name: string;
+  readonly #ffi: Ffi;
+  /** One structure at a time, larger than any used here. */
+  readonly #memory = new ArrayBuffer(256);
+  readonly #bytes = new Uint8Array(this.#memory);
+  readonly #view = new DataView(this.#memory);
+  readonly #address: number;
+
+  constructor(ffi: Ffi, name: string) {
+    checkName(name);
+    this.#ffi = ffi;
+    this.name = name;
+    this.#address = ffi.address(this.#memory);
+  }
+
+  /** Its index, or 0 where there is no such interface. */
+  index(): number {
+    this.#named();
+    const errno = this.#ioctl(AF_INET, SIOCGIFINDEX);
+    if (errno === ENODEV) return 0;
+    this.#check(errno, 'find');
+    return this.#view.getInt32(IFNAMSIZ, true);
+  }
+
+  mtu(): number {
+    this.#named();
+    this.#check(this.#ioctl(AF_INET, SIOCGIFMTU), 'read the MTU of');
+    return this.#view.getInt32(IFNAMSIZ, true);
+  }
+
+  setMtu(mtu: number): void {
+    this.#named();
+    this.#view.setInt32(IFNAMSIZ, mtu, true);
+    this.#check(this.#ioctl(AF_INET, SIOCSIFMTU), `set the MTU ${mtu} of`);
+  }
+
+  /** Packets the kernel keeps for us while we are busy. */
+  setQueueLength(packets: number): void {
+    this.#named();
+    this.#view.setInt32(IFNAMSIZ, packets, true);
+    this.#check(this.#ioctl(AF_INET, SIOCSIFTXQLEN), 'set the queue length of');
+  }
+
+  up(): void {
+    this.#named();
+    this.#check(this.#ioctl(AF_INET, SIOCGIFFLAGS), 'read the flags of');
+    // The kernel wrote the flags where it wants to read them.
+    this.#view.setUint16(IFNAMSIZ, this.#view.getUint16(IFNAMSIZ, true) | IFF_UP, true);
+    this.#check(this.#ioctl(AF_INET, SIOCSIFFLAGS), 'bring up');
+  }
+
+  /** Gives the interface an address; the route to its subnet comes with it. */
+  addAddress({ address, length }: Prefix): void {
+    const owner = ownerOf(address);
+    if (owner !== undefined) {
+      throw new TunError('address-taken', `${address} is an address of ${owner} already`, 'choose another subnet');
+    }
+    const what = `give ${address}/${length} to`;
+    if (address.family === 4) {
+      // struct sockaddr_in: family, port, address.
+      this.#named();
+      this.#view.setUint16(IFNAMSIZ, AF_INET, true);
+      address.write(this.#bytes, IFNAMSIZ + 4);
+      this.#check(this.#ioctl(AF_INET, SIOCSIFADDR), what);
+      this.#view.setUint32(IFNAMSIZ + 4, length === 0 ? 0 : -1 << (32 - length));
+      this.#check(this.#ioctl(AF_INET, SIOCSIFNETMASK), what);
+    } else {
+      // struct in6_ifreq: address, prefix length, interface index.
+      const index = this.index();
+      this.#bytes.fill(0);
+      address.write(this.#bytes, 0);
+      this.#view.setUint32(16, length, true);
+      this.#view.setInt32(20, index, true);
+      this.#check(this.#ioctl(AF_INET6, SIOCSIFADDR), what);
+    }
+  }
+
+  /** Sends what is for `network` through the interface, which must be up and, for IPv4, have an address. */
+  addRoute({ address, length }: Prefix): void {
+    const what = `route ${address}/${length} through`;
+    if (address.family === 4) {
+      // struct rtentry: three sockaddr from 8 on, 16 bytes each (destination, gateway, netmask), flags at 56, the name's address at 88.
+      const nameAt = 128;
+      this.#bytes.fill(0);
+      this.#view.setUint16(8, AF_INET, true);
+      this.#view.setUint16(24, AF_INET, true);
+      this.#view.setUint16(40, AF_INET, true);
+      const mask = length === 0 ? 0 : -1 << (32 - length);
+      this.#view.setUint32(12, address.w3 & mask);
+      this.#view.setUint32(44, mask);
+      this.#view.setUint16(56, RTF_UP, true);
+      this.#view.setBigUint64(88, BigInt(this.#address + nameAt), true);
+      this.#bytes.set(new TextEncoder().encode(this.name), nameAt);
+      this.#check(this.#ioctl(AF_INET, SIOCADDRT), what);
+    } else {
+      // struct in6_rtmsg: destination, source, gateway (16 bytes each), type, two lengths, metric, info, flags at 72, index at 76.
+      const index = this.index();
+      this.#bytes.fill(0);
+      maskV6(address, length).write(this.#bytes, 0);
+      this.#view.setUint16(52, length, true);
+      this.#view.setUint32(56, 1024, true);
+      this.#view.setUint32(72, RTF_UP, true);
+      this.#view.setInt32(76, index, true);
+      this.#check(this.#ioctl(AF_INET6, SIOCADDRT), what);
+    }
+  }
+
+  /**
+   * Keeps the kernel from talking IPv6 of its own accord: no link-local address, no duplicate address detection, no router solicitation.
+   * As far as /proc/sys can be written; without, there are a few packets more.
+   */
+  quietIpv6(): void {
+    const settings = { addr_gen_mode: '1', accept_dad: '0', router_solicitations: '0', accept_ra: '0' };
+    for (const [key, value] of Object.entries(settings)) {
+      try {
+        writeFileSync(`/proc/sys/net/ipv6/conf/${this.name}/${key}`, value);
+      } catch {
+        // Read-only in a container, or no IPv6 in this kernel.
+      }
+    }
+  }
+
+  #named(): void {
+    this.#bytes.fill(0);
+    this.#bytes.set(new TextEncoder().encode(this.name));
+  }
+
+  /** Returns the error number, 0 for success. */
+  #ioctl(family: number, request: number): number {
+    const fd = this.#ffi.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return this.#ffi.errno();
+    const errno = this.#ffi.ioctl(fd, request, this.#address) < 0 ? this.#ffi.errno() : 0;
+    this.#ffi.close(fd);
+    return errno;
+  }
+
+  #check(errno: number, what: string): void {
+    if (errno !== 0) throw setupError(errno, `cannot ${what} ${this.name}`);
+  }
+}
+
+/** The error of a set-up call as one line. */
+export function setupError(errno: number, reason: string): TunError {
+  const [code, remedy]: [TunErrorCode, string] =
+    errno === EPERM || errno === EACCES
+      ? ['not-permitted', CAPABILITY_REMEDY]
+      : errno === EEXIST
+        ? ['address-taken', 'choose another subnet']
+        : errno === EADDRNOTAVAIL
+          ? ['failed', 'bring the interface up first, with an address of this family']
+          : ['failed', 'look at the kernel log (dmesg) and the interface (ip -d addr)'];
+  return new TunError(code, `${reason} (${errnoName(errno)})`, remedy, errno);
+}
+
+/** Interface names are 1 … 15 bytes of printable ASCII without `/` (the kernel's dev_valid_name). */
+export function checkName(name: string): void {
+  if (!/^[!-.0-9;-~]{1,15}$/.test(name) || name === '.' || name === '..') {
+    throw new TypeError(`not an interface name (1 … 15 characters, no space, "/" or ":"): ${JSON.stringify(name)}`);
+  }
+}
+
+/** The interface that has the address, among those that are up in this namespace. */
+function ownerOf(address: IpAddress): string | undefined {
+  for (const [name, list] of Object.entries(networkInterfaces())) {
+    for (const entry of list ?? []) {
+      if (IpAddress.parse(entry.address.split('%', 1)[0]!)?.equals(address)) return name;
+    }
+  }
+  return undefined;
+}
+
+function maskV6(address: IpAddress, length: number): IpAddress {
+  const word = (w: number, from: number) => {
+    const bits = Math.min(32, Math.max(0, length - from));
+    return bits === 0 ? 0 : w & (-1 << (32 - bits));
+  };
+  return new IpAddress(6, word(address.w0, 0), word(address.w1, 32), word(address.w2, 64), word(address.w3, 96));
+}

@@ -1,0 +1,299 @@
+import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
+import { HEADROOM } from '../link/pool.ts';
+import { MAX_PACKET } from '../wire/ip-header.ts';
+import { Arena, ArenaFrame } from './arena.ts';
+import { errnoName, type Ffi, ffi, type PollHandle } from './ffi.ts';
+import { NodeHost } from './host.ts';
+import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePrefix, setupError } from './interface.ts';
+import { TunError } from './tun-error.ts';
+import { readVnetHeader, VNET_HEADER, writeVnetHeader } from './vnet.ts';
+
+export { TunError, type TunErrorCode } from './tun-error.ts';
+
+/** linux/if_tun.h */
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+const IFF_TUN = 0x0001;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO4 = 0x02;
+const TUN_F_TSO6 = 0x04;
+const TUN_F_TSO_ECN = 0x08;
+
+const O_RDWR = 0x2;
+const O_NONBLOCK = 0x800;
+const O_CLOEXEC = 0x80000;
+
+const EPERM = 1;
+const ENOENT = 2;
+const EINTR = 4;
+const ENXIO = 6;
+const EAGAIN = 11;
+const EACCES = 13;
+const EBUSY = 16;
+const ENODEV = 19;
+const EINVAL = 22;
+
+/** Reads in one wake-up before the stack answers and the event loop has its turn. */
+const BATCH = 64;
+
+/** Frames of the arena: one is being read, the stack builds a few at a time. */
+const SLOTS = 16;
+
+export interface TunOptions {
+  /** The interface's name; `%d` in it stands for the first free number. `synfin%d` where not given. */
+  readonly name?: string;
+  /** Addresses of the kernel's side, with the prefix length of the subnet routed to us: `10.9.0.1/24`, `fd09::1/64`. */
+  readonly addresses?: readonly string[];
+  /** Further networks that the kernel routes to us: `192.0.2.0/24`. */
+  readonly routes?: readonly string[];
+  /** 68 … 65535; 1500 where not given (IPv6 wants 1280 or more). */
+  readonly mtu?: number;
+  /** Packets the kernel keeps for us while we are busy; 1000 where not given. */
+  readonly queueLength?: number;
+  /**
+   * Packets carry a virtio header: TCP segments of up to 64 KiB both ways, without checksums. True where not given: it is worth a
+   * factor of nine and more. False for a TUN device as the simplest program uses it.
+   */
+  readonly vnetHeader?: boolean;
+  /** µs, monotonic. `NodeHost.now` where not given. */
+  readonly clock?: () => number;
+}
+
+/** The watch on a device's descriptor ends when it is garbage, so whatever is open is reachable from here. */
+const open = new Set<TunDevice>();
+
+/**
+ * Opens /dev/net/tun in the network namespace of the calling thread, makes the interface or takes over a persistent one of that
+ * name, and sets it up as the options say. A persistent one that is opened without addresses is left as its owner set it up.
+ *
+ * Throws a TunError, one line that says what to do, where that cannot be; a TypeError or RangeError for options that make no sense.
+ */
+export function openTun(options: TunOptions = {}): TunDevice {
+  const { name = 'synfin%d', mtu = 1500, queueLength = 1000, vnetHeader = true } = options;
+  checkName(name);
+  if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= MAX_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
+  const addresses = (options.addresses ?? []).map(parsePrefix);
+  const routes = (options.routes ?? []).map(parsePrefix);
+  const system = ffi();
+
+  const fd = openDevice(system);
+  try {
+    const existed = !name.includes('%') && new Interface(system, name).index() !== 0;
+    const link = new Interface(system, makeInterface(system, fd, name, existed, vnetHeader));
+    const leave = existed && addresses.length === 0;
+    if (!leave) {
+      link.setMtu(mtu);
+      link.setQueueLength(queueLength);
+      link.quietIpv6();
+      for (const address of addresses) link.addAddress(address);
+      link.up();
+    }
+    for (const route of routes) link.addRoute(route);
+    const clock = options.clock ?? defaultClock();
+    return new TunDevice(system, fd, link.name, leave ? link.mtu() : mtu, vnetHeader, clock);
+  } catch (error) {
+    system.close(fd);
+    throw error;
+  }
+}
+
+/** A TUN device: the kernel on the other side, one `read` or `write` for each packet or run of segments. Made by `openTun`. */
+export class TunDevice implements Device {
+  readonly name: string;
+  readonly mtu: number;
+  readonly offload: Offload;
+  /** Frames read and written, and those lost on the way out. */
+  received = 0;
+  sent = 0;
+  lost = 0;
+  /** Called once if the kernel takes the interface away; the device is closed by then. */
+  onLost: ((error: TunError) => void) | undefined;
+
+  readonly #ffi: Ffi;
+  readonly #fd: number;
+  readonly #vnet: number;
+  readonly #clock: () => number;
+  readonly #arena: Arena;
+  readonly #incoming: ArenaFrame;
+  #sink: FrameSink | undefined;
+  #poll: PollHandle | undefined;
+  #referenced = true;
+  #closed = false;
+
+  /** Takes over a descriptor of an interface that is set up, non-blocking. */
+  constructor(system: Ffi, fd: number, name: string, mtu: number, vnetHeader: boolean, clock: () => number) {
+    this.name = name;
+    this.mtu = mtu;
+    this.offload = vnetHeader ? { checksum: true, maxGso: MAX_PACKET } : { checksum: false, maxGso: 0 };
+    this.#ffi = system;
+    this.#fd = fd;
+    this.#vnet = vnetHeader ? VNET_HEADER : 0;
+    this.#clock = clock;
+    this.#arena = new Arena(system, SLOTS);
+    this.#incoming = this.#arena.take(MAX_PACKET);
+    open.add(this);
+  }
+
+  /** Frames lent to the stack. */
+  get outstanding(): number {
+    return this.#arena.outstanding - 1;
+  }
+
+  attach(sink: FrameSink): void {
+    if (this.#sink !== undefined) throw new Error(`${this.name} has a receiver already`);
+    if (this.#closed) throw new Error(`${this.name} is closed`);
+    this.#sink = sink;
+    this.#poll = this.#ffi.poll(this.#fd, () => this.#readable());
+    if (!this.#referenced) this.#poll.unref();
+  }
+
+  allocate(length: number): Frame {
+    return this.#arena.take(length);
+  }
+
+  transmit(frame: Frame): boolean {
+    const sent = this.#write(frame);
+    this.#arena.give(frame);
+    if (sent) this.sent++;
+    else this.lost++;
+    return sent;
+  }
+
+  release(frame: Frame): void {
+    this.#arena.give(frame);
+  }
+
+  /** The device keeps the process alive once it is attached (the default). */
+  ref(): this {
+    this.#referenced = true;
+    this.#poll?.ref();
+    return this;
+  }
+
+  /** The device does not keep the process alive. */
+  unref(): this {
+    this.#referenced = false;
+    this.#poll?.unref();
+    return this;
+  }
+
+  /** Also removes the interface, with its addresses and routes, unless it is a persistent one. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sink = undefined;
+    this.#poll?.close();
+    this.#ffi.close(this.#fd);
+    open.delete(this);
+  }
+
+  #write(frame: Frame): boolean {
+    if (!(frame instanceof ArenaFrame) || frame.free)
+      throw new Error('this frame is of another device, or handed back');
+    if (this.#closed || frame.length > (frame.gsoSize > 0 ? this.offload.maxGso : this.mtu)) return false;
+    if (this.#vnet !== 0 && !writeVnetHeader(frame)) return false;
+    const length = this.#vnet + frame.length;
+    const address = frame.address + frame.offset - this.#vnet;
+    let wrote = this.#ffi.write(this.#fd, address, length);
+    while (wrote < 0 && this.#ffi.errno() === EINTR) wrote = this.#ffi.write(this.#fd, address, length);
+    return wrote === length;
+  }
+
+  /** Reads what waits, up to a batch; the event loop calls again at once if there is more. */
+  #readable(): void {
+    const now = this.#clock();
+    const frame = this.#incoming;
+    const vnet = this.#vnet;
+    const address = frame.address + HEADROOM - vnet;
+    let reads = 0;
+    while (reads < BATCH && this.#sink !== undefined) {
+      const length = this.#ffi.read(this.#fd, address, vnet + MAX_PACKET);
+      if (length < 0) {
+        const errno = this.#ffi.errno();
+        if (errno === EINTR) continue;
+        if (errno !== EAGAIN) this.#gone(errno);
+        break;
+      }
+      reads++;
+      if (length < vnet) continue;
+      frame.offset = HEADROOM;
+      frame.length = length - vnet;
+      if (vnet !== 0) readVnetHeader(frame);
+      this.#sink.receive(frame, now);
+    }
+    this.received += reads;
+    if (reads > 0) this.#sink?.flush(now);
+  }
+
+  #gone(errno: number): void {
+    this.close();
+    const reason = `the kernel took the interface ${this.name} away (${errnoName(errno)})`;
+    this.onLost?.(new TunError('failed', reason, 'open it again', errno));
+  }
+}
+
+function openDevice(system: Ffi): number {
+  const fd = system.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  const errno = system.errno();
+  const why = errnoName(errno);
+  if (errno === ENOENT) {
+    throw new TunError(
+      'no-device',
+      'there is no /dev/net/tun',
+      'modprobe tun, or give the container the device (docker run --device /dev/net/tun)',
+      errno,
+    );
+  }
+  if (errno === ENXIO || errno === ENODEV) {
+    throw new TunError('no-device', `/dev/net/tun has no driver (${why})`, 'modprobe tun', errno);
+  }
+  if (errno === EACCES || errno === EPERM) {
+    throw new TunError(
+      'device-access',
+      `/dev/net/tun may not be opened (${why})`,
+      'sudo chmod 666 /dev/net/tun (most distributions have it so), or run as root',
+      errno,
+    );
+  }
+  throw setupError(errno, 'cannot open /dev/net/tun');
+}
+
+/** Ties the descriptor to an interface. Returns its name, with the number that the kernel chose. */
+function makeInterface(system: Ffi, fd: number, name: string, existed: boolean, vnetHeader: boolean): string {
+  const memory = new ArrayBuffer(256);
+  const bytes = new Uint8Array(memory);
+  const view = new DataView(memory);
+  const address = system.address(memory);
+  bytes.set(new TextEncoder().encode(name));
+  view.setUint16(IFNAMSIZ, IFF_TUN | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), true);
+  if (system.ioctl(fd, TUNSETIFF, address) < 0) {
+    const errno = system.errno();
+    if (errno === EPERM) {
+      const reason = `making the interface ${name} is not permitted (EPERM)`;
+      throw new TunError('not-permitted', reason, CAPABILITY_REMEDY, errno);
+    }
+    // EINVAL: there is an interface of that name that is no TUN device, or one with several queues.
+    if (errno === EBUSY || (errno === EINVAL && existed)) {
+      throw new TunError('name-taken', `the interface name ${name} is in use`, 'choose another name', errno);
+    }
+    throw setupError(errno, `cannot make the interface ${name}`);
+  }
+  const given = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+  if (vnetHeader) {
+    const offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    if (system.ioctl(fd, TUNSETOFFLOAD, offloads) < 0) throw setupError(system.errno(), `no offload on ${given}`);
+    bytes.fill(0, 0, IFREQ_SIZE);
+    view.setInt32(0, VNET_HEADER, true);
+    if (system.ioctl(fd, TUNSETVNETHDRSZ, address) < 0) throw setupError(system.errno(), `no offload on ${given}`);
+  }
+  return given;
+}
+
+function defaultClock(): () => number {
+  const host = new NodeHost();
+  return () => host.now();
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { errnoName, ffi } from '../../src/node/ffi.ts';
+import { checkName, parsePrefix, setupError } from '../../src/node/interface.ts';
+import { TunError } from '../../src/node/tun-error.ts';
+
+function failure(run: () => unknown): TunError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(TunError);
+    return error as TunError;
+  }
+  throw new Error('did not throw');
+}
+
+describe.runIf(process.platform === 'linux')('ffi on Linux', () => {
+  it('says in one line that koffi is missing, and what to do', () => {
+    const error = failure(() =>
+      ffi(() => {
+        throw Object.assign(new Error("Cannot find module 'koffi'\nRequire stack:\n- x"), { code: 'MODULE_NOT_FOUND' });
+      }),
+    );
+    expect(error).toMatchObject({ code: 'no-ffi', remedy: 'npm install koffi' });
+    expect(error.message).toBe('the optional package koffi is not installed: npm install koffi');
+  });
+
+  it('says in one line why koffi does not load', () => {
+    const error = failure(() =>
+      ffi(() => {
+        throw new Error('invalid ELF header\nmore');
+      }),
+    );
+    expect(error.message).toBe('the optional package koffi does not load (invalid ELF header): npm rebuild koffi');
+  });
+
+  it('makes system calls, with their errors', () => {
+    const system = ffi();
+    expect(ffi()).toBe(system);
+    const memory = new ArrayBuffer(128);
+    const bytes = new Uint8Array(memory).fill(7);
+    const fd = system.open('/dev/zero', 0);
+    expect(fd).toBeGreaterThan(2);
+    expect(system.read(fd, system.address(memory) + 10, 20)).toBe(20);
+    expect(bytes.indexOf(0)).toBe(10);
+    expect(bytes.lastIndexOf(0)).toBe(29);
+    expect(system.close(fd)).toBe(0);
+    expect(system.read(fd, system.address(memory), 1)).toBe(-1);
+    expect(errnoName(system.errno())).toBe('EBADF');
+  });
+});
+
+describe('ffi elsewhere', () => {
+  it('says that it needs Linux', () => {
+    expect(failure(() => ffi(undefined, 'darwin')).message).toBe(
+      'TUN devices need Linux, this is darwin: use an in-memory link here',
+    );
+  });
+});
+
+describe('setupError', () => {
+  it('is one line with reason and remedy', () => {
+    const denied = setupError(1, 'cannot bring up synfin0');
+    expect(denied).toMatchObject({ code: 'not-permitted', errno: 1, reason: 'cannot bring up synfin0 (EPERM)' });
+    expect(setupError(17, 'x').code).toBe('address-taken');
+    expect(setupError(5, 'x')).toMatchObject({ code: 'failed', reason: 'x (EIO)' });
+    for (const errno of [1, 5, 17, 99]) expect(setupError(errno, 'x').message).not.toContain('\n');
+  });
+});
+
+describe('parsePrefix', () => {
+  it('reads both families, the whole address where no length is given', () => {
+    const parts = (text: string) => {
+      const { address, length } = parsePrefix(text);
+      return `${address} ${length}`;
+    };
+    expect(parts('10.9.0.1/24')).toBe('10.9.0.1 24');
+    expect(parts('fd09::1/64')).toBe('fd09::1 64');
+    expect(parts('10.9.0.1')).toBe('10.9.0.1 32');
+    expect(parts('fd09::1')).toBe('fd09::1 128');
+    expect(parts('0.0.0.0/0')).toBe('0.0.0.0 0');
+  });
+
+  it('refuses everything else', () => {
+    for (const text of [
+      '',
+      '10.9.0/24',
+      '10.9.0.1/33',
+      'fd09::1/129',
+      '10.9.0.1/',
+      '10.9.0.1/24/1',
+      '10.9.0.1/-1',
+      '10.9.0.1/1e1',
+    ]) {
+      expect(() => parsePrefix(text), text).toThrow(TypeError);
+    }
+  });
+});
+
+describe('checkName', () => {
+  it('takes what the kernel takes', () => {
+    for (const name of ['tun0', 'synfin%d', 'a', 'x-y_z.1', '123456789012345']) checkName(name);
+    for (const name of ['', '.', '..', 'a b', 'a/b', 'a:b', '1234567890123456', 'ü']) {
+      expect(() => checkName(name), name).toThrow(TypeError);
+    }
+  });
+});

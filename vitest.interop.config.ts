@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests against the kernel: they need root (or a user namespace), /dev/net/tun, and what scripts/setup-debian.sh installs. */
+export default defineConfig({
+  test: {
+    include: ['test/interop/**/*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 120_000,
+  },
+});
