@@ -6,7 +6,7 @@ import { finish, pseudoSum, sum } from '../../src/wire/checksum.ts';
 import { buildIp, ipHeaderLength, parseIp } from '../../src/wire/ip.ts';
 import { ICMPV6, IpHeader, NO_NEXT_HEADER, QUOTED, TCP, TRUST_CHECKSUM } from '../../src/wire/ip-header.ts';
 import { parseIpv4 } from '../../src/wire/ipv4.ts';
-import { addressPair } from './arbitrary.ts';
+import { addressPair } from '../support/arbitrary.ts';
 
 const A4 = IpAddress.of('192.0.2.1');
 const B4 = IpAddress.of('198.51.100.7');

@@ -10,7 +10,7 @@ import {
   parseOptions,
   writeOptions,
 } from '../../src/wire/tcp-options.ts';
-import { segment } from './arbitrary.ts';
+import { segment } from '../support/arbitrary.ts';
 
 function parse(...bytes: number[]): Segment {
   const into = new Segment();

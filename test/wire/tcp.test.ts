@@ -12,7 +12,7 @@ import {
   tcpHeaderLength,
   verifyChecksum,
 } from '../../src/wire/tcp.ts';
-import { addressPair, fields, segment } from './arbitrary.ts';
+import { addressPair, fields, segment } from '../support/arbitrary.ts';
 
 describe('buildTcp and parseTcp', () => {
   it('are each other’s inverse, at any offset', () => {
