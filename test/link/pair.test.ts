@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CHECKSUM_COMPLETE, CHECKSUM_PARTIAL, type Device, type Frame, type FrameSink } from '../../src/link/device.ts';
+import { CHECKSUM_COMPLETE, CHECKSUM_PARTIAL, type FrameSink } from '../../src/link/device.ts';
 import { Loopback } from '../../src/link/loopback.ts';
 import { Pair } from '../../src/link/pair.ts';
 import { FramePool } from '../../src/link/pool.ts';
-
-/** Sends a packet of the given bytes; true where the device took it. */
-function send(device: Device, bytes: number[], fields: Partial<Frame> = {}): boolean {
-  const frame = device.allocate(bytes.length);
-  frame.bytes.set(bytes, frame.offset);
-  frame.length = bytes.length;
-  Object.assign(frame, fields);
-  return device.transmit(frame);
-}
+import { send } from './support/packets.ts';
 
 /** A receiver that writes down what it is told. */
 function recorder(log: string[], onFrame: (first: number) => void = () => {}): FrameSink {

@@ -1,0 +1,8 @@
+/** Links: what carries IP packets for a stack, and devices that wrap devices. */
+export * from './device.ts';
+export * from './fault.ts';
+export * from './loopback.ts';
+export * from './offload.ts';
+export * from './pair.ts';
+export * from './pool.ts';
+export * from './tee.ts';
