@@ -32,6 +32,8 @@ export interface TcpConfig {
   /** Initial window in segments (RFC 6928). */
   readonly initialWindow: number;
   readonly tcp_slow_start_after_idle: boolean;
+  /** Segments by which one ACK may grow cwnd in slow start (RFC 3465's L; RFC 5681: 1); 0: as many as it acknowledges, as Linux. */
+  readonly abcLimit: number;
 
   /** Default buffer sizes. The receive buffer bounds the window. */
   readonly receiveBuffer: number;
@@ -90,6 +92,7 @@ export const linux: TcpConfig = {
   quickAcks: 16,
   initialWindow: 10,
   tcp_slow_start_after_idle: true,
+  abcLimit: 0,
   receiveBuffer: 1 << 20,
   sendBuffer: 1 << 20,
   maxHoles: 4096,
@@ -116,6 +119,7 @@ export const rfc9293: TcpConfig = {
   rtoMax: 60 * SECOND,
   delayedAck: 0.2 * SECOND,
   quickAcks: 0,
+  abcLimit: 1,
   timeWait: 240 * SECOND,
   tcp_rfc1337: true,
 };

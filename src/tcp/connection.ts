@@ -5,5 +5,67 @@
  * The contract, whoever drives it (a stack, the simulator, a test):
  * - `now` is the time of the event in µs, for a segment the time it arrived; it never runs backwards for a connection;
  * - after each call, wake `timeout` at `nextDeadline(tcb)`, and deliver and clear `tcb.notices`;
- * - nothing here throws on anything a peer does. A call that the state does not allow throws a `TcpCallError`.
+ * - nothing here throws on anything a peer does. A call that the state does not allow says so in what it returns.
  */
+import * as closing from './events/close.ts';
+import { atEnd, receive as take } from './events/receive.ts';
+import { markUrgent, send as queue } from './events/send.ts';
+import { output } from './output.ts';
+import type { Tcb } from './tcb.ts';
+import { restartKeepAlive } from './timers.ts';
+
+export { icmpError } from './events/icmp.ts';
+export { openActive, openPassive } from './events/open.ts';
+export { segmentArrives } from './events/segment-arrives.ts';
+export { timeout } from './events/timeouts.ts';
+export { output } from './output.ts';
+export { nextDeadline } from './timers.ts';
+export { atEnd };
+
+/** SEND, §3.10.2: see `events/send.ts`. With `copy` false, `bytes` must not change until acknowledged. */
+export function send(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: number): number {
+  const taken = queue(tcb, bytes, copy);
+  if (taken > 0) output(tcb, now);
+  return taken;
+}
+
+/** SEND with the URGENT flag. */
+export function sendUrgent(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: number): number {
+  const taken = queue(tcb, bytes, copy);
+  if (taken > 0) {
+    markUrgent(tcb);
+    output(tcb, now);
+  }
+  return taken;
+}
+
+/** RECEIVE, §3.10.3: see `events/receive.ts`. */
+export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
+  const bytes = take(tcb, max);
+  if (bytes !== null) output(tcb, now);
+  return bytes;
+}
+
+/** CLOSE, §3.10.4: half-close. */
+export function close(tcb: Tcb, now: number): void {
+  closing.close(tcb, now);
+  output(tcb, now);
+}
+
+/** The application lets go: CLOSE, and no reading. */
+export function release(tcb: Tcb, now: number): void {
+  closing.release(tcb, now);
+  output(tcb, now);
+}
+
+/** ABORT, §3.10.5. */
+export function abort(tcb: Tcb, now: number): void {
+  closing.abort(tcb, now);
+}
+
+/** Turns keep-alive on or off, or changes its times, µs (MUST-24, MUST-27). */
+export function setKeepAlive(tcb: Tcb, on: boolean, now: number): void {
+  tcb.keepAlive = on;
+  if (on) restartKeepAlive(tcb, Math.max(now, tcb.lastHeard));
+  else tcb.keepAliveAt = Number.POSITIVE_INFINITY;
+}

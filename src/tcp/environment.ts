@@ -1,5 +1,5 @@
-import type { Seq } from '../wire/seq.ts';
 import type { Segment } from '../wire/segment.ts';
+import type { Seq } from '../wire/seq.ts';
 import type { TcpConfig } from './config.ts';
 import type { Counters } from './counters.ts';
 import type { Tcb } from './tcb.ts';

@@ -57,8 +57,10 @@ export class Tcb implements FourTuple {
   // What the SYNs agreed on.
   /** Largest text the peer takes in a segment, before options: its MSS option or the default (MUST-15), bounded by our path. */
   sndMss = 536;
-  /** Largest text we announced. */
-  rcvMss = 536;
+  /** Largest text that the path to the peer carries, before options: its MTU less the fixed headers. Set when opening, lowered by ICMP. */
+  pathMss: number;
+  /** Largest text that we announce (MUST-67). Set when opening. */
+  rcvMss: number;
   sndWindScale = 0;
   rcvWindScale = 0;
   windowScaling = false;
@@ -68,6 +70,12 @@ export class Tcb implements FourTuple {
   tsRecent = 0;
   /** When `tsRecent` was set, µs (RFC 7323 §5.5: it ages). */
   tsRecentAge = 0;
+
+  /** Our SYN has been acknowledged. Until then the send buffer starts at ISS + 1, later at SND.UNA. */
+  synAcked = false;
+  /** Our FIN has been sent (`output` only), and acknowledged. */
+  finSent = false;
+  finAcked = false;
 
   // What the application did.
   /** CLOSE has been called: nothing more will be sent after what is queued. */
@@ -108,9 +116,13 @@ export class Tcb implements FourTuple {
 
   // Loss recovery.
   dupAcks = 0;
+  /** Bytes taken as received by the peer from duplicate ACKs without SACK: RFC 5681's inflation of cwnd, told as a smaller pipe. */
+  dupAckBytes = 0;
   /** RFC 6582's `recover`, RFC 6675's RecoveryPoint. Meaningful when `recovery` is not 'open'. */
   recover: Seq = seq(0);
   recovery: 'open' | 'fast' | 'timeout' = 'open';
+  /** The next lost range goes out whatever cwnd says: recovery was entered, a partial ACK came, or a time-out. */
+  retransmitNow = false;
 
   // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
   congestion: CongestionControl = reno;
@@ -121,6 +133,8 @@ export class Tcb implements FourTuple {
   /** Sending has been held back by cwnd since the last ACK. */
   cwndLimited = false;
   lastSendTime = 0;
+  /** End of the last segment sent that was not full-sized (Minshall's variant of Nagle). */
+  sndSml: Seq = seq(0);
 
   // Acknowledging (`ack-policy.ts`).
   /** 0 nothing owed, 1 owed by the delayed-ACK timer, 2 owed at the end of the batch, 3 owed at once. */
@@ -148,7 +162,9 @@ export class Tcb implements FourTuple {
   closeAt = NEVER;
   persistBackoff = 0;
   keepAliveSent = 0;
+  /** When the last segment that passed for the peer's came, and the last zero-window probe left. */
   lastHeard = 0;
+  lastProbe = 0;
   lastInvalidAck = -NEVER;
 
   /** Bits of `notices.ts` for the application, delivered and cleared by whoever drives the connection. */
@@ -176,6 +192,8 @@ export class Tcb implements FourTuple {
     this.localPort = tuple.localPort;
     this.remoteAddress = tuple.remoteAddress;
     this.remotePort = tuple.remotePort;
+    this.pathMss = tuple.localAddress.family === 4 ? 1460 : 1440;
+    this.rcvMss = this.pathMss;
     this.keepAliveTime = config.tcp_keepalive_time;
     this.keepAliveInterval = config.tcp_keepalive_intvl;
     this.keepAliveProbes = config.tcp_keepalive_probes;

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../wire/address.ts';
 import type { Segment } from '../wire/segment.ts';
-import type { Cause, State } from './state.ts';
 import type { DropReason } from './drop.ts';
+import type { Cause, State } from './state.ts';
 
 /** What identifies a connection (RFC 9293 §3.1, "socket pair"). A `Tcb` is one. */
 export interface FourTuple {

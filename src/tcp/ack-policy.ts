@@ -1,0 +1,45 @@
+import type { Segment } from '../wire/segment.ts';
+import { NEVER, type Tcb } from './tcb.ts';
+
+/**
+ * When to acknowledge: RFC 9293 §3.8.6.3, RFC 5681 §4.2. `tcb.ackOwed` says how urgent it is; any segment that carries the ACK settles it.
+ */
+export const ACK_DELAYED = 1;
+/** At the end of the batch being processed (MUST-58, MUST-59). */
+export const ACK_SOON = 2;
+
+/** An ACK is owed soon. */
+export function oweAck(tcb: Tcb): void {
+  tcb.ackOwed = ACK_SOON;
+}
+
+/**
+ * Text was taken in order. At once while the peer is in slow start (quick-ack), and for at least every second full-sized segment (SHLD-19);
+ * else within the delay (SHLD-18, MUST-40).
+ */
+export function oweAckForText(tcb: Tcb, segment: Segment, taken: number, now: number): void {
+  noteSegmentSize(tcb, segment);
+  tcb.unackedBytes += taken;
+  if (tcb.quickAcks > 0) {
+    tcb.quickAcks--;
+    tcb.ackOwed = ACK_SOON;
+  } else if (tcb.unackedBytes >= 2 * tcb.peerSegment) {
+    tcb.ackOwed = ACK_SOON;
+  } else if (tcb.ackOwed === 0) {
+    tcb.ackOwed = ACK_DELAYED;
+    tcb.delayedAckAt = now + tcb.config.delayedAck;
+  }
+}
+
+/** A segment with our ACK has left. */
+export function settleAck(tcb: Tcb): void {
+  tcb.ackOwed = 0;
+  tcb.unackedBytes = 0;
+  tcb.delayedAckAt = NEVER;
+}
+
+/** The peer's full segment may be smaller than what was agreed: what it really sends decides, as long as it is a plausible size. */
+function noteSegmentSize(tcb: Tcb, segment: Segment): void {
+  const size = segment.gsoSize > 0 ? segment.gsoSize : segment.payloadLength;
+  if (size >= tcb.peerSegment) tcb.peerSegment = Math.min(size, tcb.rcvMss);
+}

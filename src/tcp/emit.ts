@@ -1,0 +1,96 @@
+import { ACK, RST, Segment, SYN, URG } from '../wire/segment.ts';
+import { add, diff, type Seq } from '../wire/seq.ts';
+import { settleAck } from './ack-policy.ts';
+import { optionLength } from './mss.ts';
+import { putSynOptions } from './options.ts';
+import { putSackBlocks } from './sack.ts';
+import type { Tcb } from './tcb.ts';
+import { timestampNow } from './timestamps.ts';
+import { announceWindow } from './window.ts';
+
+/** Every segment of a connection leaves here. One reusable segment serves all: it holds only during `env.emit`. */
+const out = new Segment();
+
+/**
+ * Sends one segment: header, options by what was agreed on, and `length` bytes of the send buffer from `offset` on.
+ * RFC 9293 §3.1: ACK is set on everything but the first SYN and a RST that answers no ACK.
+ */
+export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, length: number, now: number): void {
+  begin(tcb, flags, seq);
+  if (flags & SYN) putSynOptions(tcb, out, (flags & ACK) !== 0, now);
+  else putOptions(tcb, now);
+  // A RST tells no window that anybody could use: it does not move the announced edge.
+  out.wnd = flags & RST ? 0 : announceWindow(tcb, (flags & SYN) === 0);
+  if (length > 0) {
+    out.source = tcb.sendBuffer;
+    out.payloadOffset = offset;
+    out.payloadLength = length;
+    const mss = tcb.sndMss - optionLength(out.hasTimestamps, out.sackCount);
+    if (length > mss) out.gsoSize = mss;
+  }
+  if (tcb.urgentPending && (flags & (SYN | RST)) === 0) putUrgent(tcb);
+  finish(tcb, now);
+}
+
+/** RFC 9293 §3.8.5: URG on every segment while SND.UP is ahead of it; the pointer counts from the segment's own number (MUST-62). */
+function putUrgent(tcb: Tcb): void {
+  const ahead = diff(tcb.sndUp, out.seq);
+  if (ahead > 0) {
+    out.flags |= URG;
+    out.up = Math.min(ahead, 0xffff);
+  }
+  if (diff(tcb.sndUp, tcb.sndUna) <= 0) tcb.urgentPending = false;
+}
+
+/** An ACK with nothing else: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+export function emitAck(tcb: Tcb, now: number): void {
+  emitSegment(tcb, ACK, tcb.sndNxt, 0, 0, now);
+}
+
+/** An empty segment with a sequence number already acknowledged: the peer must answer (probes: RFC 9293 §3.8.4, §3.8.6.1). */
+export function emitProbe(tcb: Tcb, now: number): void {
+  emitSegment(tcb, ACK, add(tcb.sndUna, -1), 0, 0, now);
+}
+
+/** RFC 9293 §3.10.5 and wherever a connection of ours is reset: at SND.NXT, which the peer takes for certain (RFC 5961 §3.2). */
+export function emitReset(tcb: Tcb, now: number): void {
+  tcb.env.counters.OutRsts++;
+  emitSegment(tcb, RST | ACK, tcb.sndNxt, 0, 0, now);
+}
+
+/** <SEQ=SEG.ACK><CTL=RST>: in answer to an ACK that fits no connection of ours (§3.5.2 rule 2). */
+export function emitResetFor(tcb: Tcb, ack: Seq, now: number): void {
+  tcb.env.counters.OutRsts++;
+  begin(tcb, RST, ack);
+  finish(tcb, now);
+}
+
+function begin(tcb: Tcb, flags: number, seq: Seq): void {
+  out.clear();
+  out.sourcePort = tcb.localPort;
+  out.destinationPort = tcb.remotePort;
+  out.flags = flags;
+  out.seq = seq;
+  if (flags & ACK) out.ack = tcb.rcvNxt;
+}
+
+/** RFC 7323 §3.2: on every segment once agreed, RST too; SACK where there is something to tell. */
+function putOptions(tcb: Tcb, now: number): void {
+  if (tcb.timestamps) {
+    out.hasTimestamps = true;
+    out.tsVal = timestampNow(tcb, now);
+    out.tsEcr = tcb.tsRecent;
+  }
+  if ((out.flags & (RST | ACK)) === ACK) putSackBlocks(tcb, out);
+}
+
+function finish(tcb: Tcb, now: number): void {
+  if (out.flags & ACK) {
+    tcb.lastAckSent = out.ack;
+    if ((out.flags & RST) === 0) settleAck(tcb);
+  }
+  const segments = out.wireSegments;
+  tcb.segsOut += segments;
+  tcb.env.counters.OutSegs += segments;
+  tcb.env.emit(tcb, out, now);
+}

@@ -1,0 +1,102 @@
+import { ACK, FIN, type Segment, SYN } from '../../wire/segment.ts';
+import { add, diff, gt, lt } from '../../wire/seq.ts';
+import { challengeAck } from '../challenge.ts';
+import { startWindow } from '../congestion/window.ts';
+import type { DropReason } from '../drop.ts';
+import { emitResetFor } from '../emit.ts';
+import { enterTimeWait, finish } from '../ending.ts';
+import { afterAck, takeSackBlocks } from '../loss/recovery.ts';
+import { CONNECTED, WRITABLE } from '../notices.ts';
+import { measureRtt } from '../rtt.ts';
+import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+import { restartKeepAlive, restartRetransmission } from '../timers.ts';
+import { echoedRtt } from '../timestamps.ts';
+import { segmentWindow, setSendWindow, updateSendWindow } from '../window.ts';
+
+/** RFC 9293 §3.10.7.4, fifth: the ACK field. Returns a reason where processing ends here. */
+export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (!segment.has(ACK)) return 'no ACK';
+  if (tcb.state === SYN_RECEIVED) {
+    if (!gt(segment.ack, tcb.sndUna) || gt(segment.ack, tcb.sndNxt)) {
+      emitResetFor(tcb, segment.ack, now);
+      return 'unacceptable ACK in SYN-RECEIVED';
+    }
+    setState(tcb, ESTABLISHED, 'rcv ACK of SYN', now);
+    setSendWindow(tcb, segment, segmentWindow(tcb, segment));
+    acknowledge(tcb, segment, now);
+    startWindow(tcb);
+    restartKeepAlive(tcb, now);
+    tcb.notices |= CONNECTED;
+    // A CLOSE that had to wait for this (§3.10.4).
+    if (tcb.finQueued) setState(tcb, FIN_WAIT_1, 'CLOSE', now);
+    return null;
+  }
+  // RFC 5961 §5.2: no further back than the largest window the peer ever had.
+  if (lt(segment.ack, add(tcb.sndUna, -Math.max(tcb.maxSndWnd, 1)))) {
+    challengeAck(tcb, now);
+    return 'ACK too old';
+  }
+  if (gt(segment.ack, tcb.sndNxt)) {
+    challengeAck(tcb, now);
+    return 'ACK of something not yet sent';
+  }
+  acknowledge(tcb, segment, now);
+  return afterFinAcked(tcb, now);
+}
+
+/** What an ACK of our FIN does, by state (§3.10.7.4, fifth, FIN-WAIT-1 and on). */
+function afterFinAcked(tcb: Tcb, now: number): DropReason | null {
+  if (!tcb.finAcked) return null;
+  if (tcb.state === FIN_WAIT_1) {
+    setState(tcb, FIN_WAIT_2, 'rcv ACK of FIN', now);
+    if (tcb.orphan) tcb.closeAt = now + tcb.config.tcp_fin_timeout;
+  } else if (tcb.state === CLOSING) enterTimeWait(tcb, 'rcv ACK of FIN', now);
+  else if (tcb.state === LAST_ACK) finish(tcb, 'rcv ACK of FIN', now);
+  return null;
+}
+
+/**
+ * An acceptable ACK: moves SND.UNA, takes round-trip time, window and SACK blocks, and lets loss recovery see it. SEG.ACK is in
+ * (…, SND.NXT]; one at or before SND.UNA moves nothing.
+ */
+export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
+  const before = tcb.sndUna;
+  const fresh = tcb.sackOk && segment.sackCount > 0 ? takeSackBlocks(tcb, segment) : 0;
+  let text = 0;
+  if (gt(segment.ack, before)) text = moveLeftEdge(tcb, segment, now);
+  const windowChanged = updateSendWindow(tcb, segment);
+  // RFC 5681 §2: a duplicate has no text, no SYN or FIN, the same window, and something is outstanding.
+  const duplicate =
+    segment.ack === before &&
+    before !== tcb.sndNxt &&
+    segment.payloadLength === 0 &&
+    !windowChanged &&
+    (segment.flags & (SYN | FIN)) === 0;
+  afterAck(tcb, text, fresh, duplicate);
+}
+
+/** SND.UNA = SEG.ACK. Returns the number of text bytes newly acknowledged. */
+function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
+  const { scoreboard, sendBuffer } = tcb;
+  let numbers = diff(segment.ack, tcb.sndUna);
+  const result = scoreboard.acknowledge(segment.ack);
+  tcb.sndUna = segment.ack;
+  if (!tcb.synAcked) {
+    tcb.synAcked = true;
+    numbers--;
+  }
+  const text = Math.min(numbers, sendBuffer.length);
+  sendBuffer.discard(text);
+  if (numbers > text) tcb.finAcked = true;
+  tcb.bytesAckedTotal += text;
+  // Karn (RFC 6298 §3): only the echoed timestamp tells a retransmission's round trip from the original's.
+  const rtt = result.retransmitted || result.sampleTime < 0 ? echoedRtt(tcb, segment, now) : now - result.sampleTime;
+  if (rtt >= 0) measureRtt(tcb, rtt);
+  tcb.retries = 0;
+  tcb.softError = null;
+  tcb.persistBackoff = 0;
+  restartRetransmission(tcb, now);
+  if (tcb.wantsWritable && sendBuffer.length < tcb.sendBufferSize) tcb.notices |= WRITABLE;
+  return text;
+}

@@ -1,0 +1,29 @@
+import { fail } from '../ending.ts';
+import { ADVICE, type Failure } from '../notices.ts';
+import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+
+/** An ICMP error about a segment of this connection, as the IP layer read and checked it (RFC 5927 §4: it quotes a number in flight). */
+export interface IcmpError {
+  readonly failure: Failure;
+  /** RFC 1122 §4.2.3.9: a condition that may pass (false) or one that will not. */
+  readonly hard: boolean;
+  /** For 'message too long': the MTU of the next hop, bytes, 0 where the router did not tell. */
+  readonly mtu?: number;
+}
+
+/**
+ * RFC 9293 §3.9.2.2: acts on an ICMP error (MUST-54). While opening any of them ends the attempt, as RFC 5461 §4 describes; later none does
+ * (RFC 5927 §5.2: hard errors are treated as soft), and the application may hear of it (SHLD-25, MUST-56).
+ */
+export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
+  if (error.failure === 'message too long') return;
+  if (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive && error.hard)) {
+    tcb.env.counters.AttemptFails++;
+    const refused = error.failure === 'port unreachable' || error.failure === 'protocol unreachable';
+    fail(tcb, refused ? 'refused' : error.failure, 'ICMP error', now);
+    return;
+  }
+  tcb.softError = error.failure;
+  tcb.notices |= ADVICE;
+}

@@ -1,0 +1,41 @@
+import { ACK, RST, type Segment, SYN } from '../../wire/segment.ts';
+import type { DropReason } from '../drop.ts';
+import { emitResetFor } from '../emit.ts';
+import { takeSynOptions } from '../options.ts';
+import { sendSyn, startSending } from '../output.ts';
+import { startReceiving } from '../receive.ts';
+import { SYN_RECEIVED, setState } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+import { restartRetransmission } from '../timers.ts';
+import { setSendWindow } from '../window.ts';
+
+/** RFC 9293 §3.10.7.2: what a listener does with a segment. Its four checks in order. */
+export function listenVerdict(segment: Segment): 'ignore' | 'reset' | 'open' {
+  if (segment.has(RST)) return 'ignore';
+  if (segment.has(ACK)) return 'reset';
+  if (segment.has(SYN)) return 'open';
+  return 'ignore';
+}
+
+/** A segment for a TCB in LISTEN. */
+export function segmentArrivesInListen(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (segment.has(RST)) return 'RST to LISTEN';
+  if (segment.has(ACK)) {
+    emitResetFor(tcb, segment.ack, now);
+    return 'ACK to LISTEN';
+  }
+  if (!segment.has(SYN)) return 'no SYN to LISTEN';
+  startReceiving(tcb, segment.seq);
+  takeSynOptions(tcb, segment, now);
+  startSending(tcb, tcb.env.initialSequence(tcb, now));
+  tcb.tsOffset = tcb.env.timestampOffset(tcb);
+  tcb.passive = true;
+  tcb.env.counters.PassiveOpens++;
+  setState(tcb, SYN_RECEIVED, 'rcv SYN', now);
+  setSendWindow(tcb, segment, segment.wnd);
+  tcb.lastHeard = now;
+  sendSyn(tcb, now);
+  restartRetransmission(tcb, now);
+  // Text or FIN on the SYN is not taken: the peer, which sees it unacknowledged, sends it again (§3.10.7.2 lets it be queued).
+  return null;
+}

@@ -1,0 +1,20 @@
+import { oweAck } from '../ack-policy.ts';
+import { CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+import { windowUpdateDue } from '../window.ts';
+
+/**
+ * RFC 9293 §3.10.3, RECEIVE: the next bytes in order, at most `max`, or null where there are none now. Reading may open the window: then the
+ * peer is told.
+ */
+export function receive(tcb: Tcb, max: number): Uint8Array | null {
+  const bytes = tcb.receiveBuffer.read(max);
+  const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
+  if (bytes !== null && open && !tcb.finReceived && windowUpdateDue(tcb)) oweAck(tcb);
+  return bytes;
+}
+
+/** End of file: the peer's FIN was taken, or the connection is over, and everything before it has been read. */
+export function atEnd(tcb: Tcb): boolean {
+  return tcb.receiveBuffer.readable === 0 && (tcb.finReceived || tcb.state === CLOSED);
+}

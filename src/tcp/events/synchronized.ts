@@ -1,0 +1,212 @@
+import { ACK, FIN, RST, type Segment, SYN, URG } from '../../wire/segment.ts';
+import { add, diff, gt, le, lt } from '../../wire/seq.ts';
+import { oweAck, oweAckForText } from '../ack-policy.ts';
+import { answerUnacceptable, challengeAck } from '../challenge.ts';
+import type { DropReason } from '../drop.ts';
+import { emitAck, emitReset } from '../emit.ts';
+import { enterTimeWait, fail, restartTimeWait } from '../ending.ts';
+import { URGENT } from '../notices.ts';
+import { resendSyn } from '../output.ts';
+import { takeFin, takeText } from '../receive.ts';
+import { noteDuplicate } from '../sack.ts';
+import {
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  SYN_RECEIVED,
+  setState,
+  TIME_WAIT,
+} from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+import { restartKeepAlive } from '../timers.ts';
+import { isOldDuplicate, updateRecent } from '../timestamps.ts';
+import { isAcceptable, rcvWnd } from '../window.ts';
+import { checkAck } from './ack.ts';
+
+/**
+ * RFC 9293 §3.10.7.4: SYN-RECEIVED and the synchronized states. Eight checks in order; each lets the segment go on (null) or ends
+ * its processing with a reason.
+ */
+export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  return (
+    checkSequence(tcb, segment, now) ??
+    checkReset(tcb, segment, now) ??
+    checkSecurity() ??
+    checkSyn(tcb, segment, now) ??
+    checkAck(tcb, segment, now) ??
+    checkUrgent(tcb, segment) ??
+    processText(tcb, segment, now) ??
+    checkFin(tcb, segment, now)
+  );
+}
+
+/** First: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */
+function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  const reset = segment.has(RST);
+  const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
+  if (tcb.timestamps && !segment.hasTimestamps && !reset) return 'timestamp missing';
+  if (isOldDuplicate(tcb, segment, now)) {
+    tcb.env.counters.PAWSEstab++;
+    answerUnacceptable(tcb, numbered, now);
+    return 'PAWS';
+  }
+  if (isAcceptable(tcb, segment) || isHandshakeSynAck(tcb, segment)) {
+    updateRecent(tcb, segment, now);
+    tcb.lastHeard = now;
+    restartKeepAlive(tcb, now);
+    return null;
+  }
+  if (reset) return 'RST outside window';
+  tcb.lastHeard = now;
+  if (tcb.state === SYN_RECEIVED && segment.has(SYN) && segment.seq === tcb.irs) {
+    // The peer's SYN again: our SYN,ACK is lost or late. Sending it again says more than an ACK, which a peer in SYN-SENT ignores.
+    resendSyn(tcb, now);
+    return 'sequence number';
+  }
+  if (behindClosedWindow(tcb, segment)) return null;
+  if (tcb.state === TIME_WAIT && segment.has(FIN)) restartTimeWait(tcb, now);
+  noteDuplicateText(tcb, segment);
+  answerUnacceptable(tcb, numbered, now);
+  return 'sequence number';
+}
+
+/** Figure 8: in a simultaneous open the peer's SYN,ACK repeats the SYN we have. Without that SYN it is an acceptable ACK. */
+function isHandshakeSynAck(tcb: Tcb, segment: Segment): boolean {
+  const both = SYN | ACK;
+  return tcb.state === SYN_RECEIVED && !tcb.passive && (segment.flags & both) === both && segment.seq === tcb.irs;
+}
+
+/**
+ * With a closed window nothing but an empty segment at RCV.NXT is acceptable, and yet ACKs and URGs of others are to be processed (§3.10.7.4,
+ * first; MUST-66), as otherwise two closed windows would stop each other. The text is not taken: the ACK says so.
+ */
+function behindClosedWindow(tcb: Tcb, segment: Segment): boolean {
+  if (rcvWnd(tcb) !== 0 || segment.seq !== tcb.rcvNxt || segment.has(SYN) || !segment.has(ACK)) return false;
+  oweAck(tcb);
+  return true;
+}
+
+/** RFC 2883 §4.1: a whole duplicate below RCV.NXT is reported by the ACK it gets. */
+function noteDuplicateText(tcb: Tcb, segment: Segment): void {
+  const end = add(segment.seq, segment.payloadLength);
+  if (segment.payloadLength > 0 && le(end, tcb.rcvNxt)) noteDuplicate(tcb, segment.seq, end);
+}
+
+/** Second: the RST bit, by RFC 5961 §3.2. The segment is inside the window. */
+function checkReset(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (!segment.has(RST)) return null;
+  if (segment.seq !== tcb.rcvNxt) {
+    challengeAck(tcb, now);
+    return 'RST not at RCV.NXT';
+  }
+  if (tcb.state === TIME_WAIT && tcb.config.tcp_rfc1337) return 'RST in TIME-WAIT';
+  const { counters } = tcb.env;
+  if (tcb.state === SYN_RECEIVED) counters.AttemptFails++;
+  else if (tcb.state === ESTABLISHED || tcb.state === CLOSE_WAIT) counters.EstabResets++;
+  const refused = tcb.state === SYN_RECEIVED && !tcb.passive;
+  fail(tcb, refused ? 'refused' : 'reset', 'rcv RST', now);
+  return 'RST';
+}
+
+/** Third: security and compartment (RFC 9293 §A.1). There are none here: every segment passes. */
+function checkSecurity(): DropReason | null {
+  return null;
+}
+
+/** Fourth: the SYN bit. In a synchronized state a challenge ACK whatever its number (RFC 5961 §4.2): a live peer has no SYN to send. */
+function checkSyn(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (!segment.has(SYN) || isHandshakeSynAck(tcb, segment)) return null;
+  if (tcb.state === SYN_RECEIVED && tcb.passive) {
+    fail(tcb, 'reset', 'rcv SYN in window', now);
+    return 'SYN in a synchronized state';
+  }
+  challengeAck(tcb, now);
+  return 'SYN in a synchronized state';
+}
+
+/** Sixth: the URG bit. The urgent pointer names the octet after the urgent data (MUST-62; RFC 6093 §6.1). */
+function checkUrgent(tcb: Tcb, segment: Segment): DropReason | null {
+  if (!segment.has(URG) || tcb.finReceived) return null;
+  const pointer = add(segment.seq, segment.up);
+  if (gt(pointer, tcb.rcvUp) && gt(pointer, tcb.rcvNxt)) {
+    tcb.rcvUp = pointer;
+    tcb.notices |= URGENT;
+  }
+  return null;
+}
+
+/**
+ * Seventh: the text. What is outside the window is cut off, what is in order goes to the application, the rest waits (SHLD-31). Exported for
+ * SYN-SENT, whose SYN,ACK may carry text.
+ */
+export function processText(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (segment.payloadLength === 0) return null;
+  if (tcb.finReceived) return 'text after FIN';
+  const first = segment.has(SYN) ? add(segment.seq, 1) : segment.seq;
+  const skip = Math.max(0, diff(tcb.rcvNxt, first));
+  const at = Math.max(0, diff(first, tcb.rcvNxt));
+  const length = Math.min(segment.payloadLength - skip, rcvWnd(tcb) - at);
+  if (tcb.orphan && lt(tcb.rcvNxt, add(first, segment.payloadLength))) {
+    // §3.6.1, SHLD-3: nobody will ever read it, and the peer must not think that somebody did.
+    tcb.env.counters.TCPAbortOnData++;
+    emitReset(tcb, now);
+    fail(tcb, 'aborted', 'ABORT', now);
+    return 'text after CLOSE';
+  }
+  if (length <= 0) {
+    oweAck(tcb);
+    return segment.has(FIN) ? null : 'sequence number';
+  }
+  if (skip > 0) noteDuplicate(tcb, first, tcb.rcvNxt);
+  const start = add(tcb.rcvNxt, at);
+  const buffer = tcb.receiveBuffer;
+  if (at > 0 && buffer.runs > 0 && buffer.held(at, length) === length) noteDuplicate(tcb, start, add(start, length));
+  const filling = buffer.runs > 0;
+  const moved = takeText(tcb, at, segment.bytes, segment.payloadOffset + skip, length);
+  if (moved < 0) {
+    tcb.env.counters.TCPOFODrop++;
+    emitAck(tcb, now);
+    return 'out of buffer';
+  }
+  if (moved === 0) {
+    // Out of order: an ACK for each, at once, as the peer counts them (RFC 5681 §4.2, §3.2).
+    tcb.env.counters.TCPOFOQueue += segment.wireSegments;
+    tcb.lastRun = start;
+    emitAck(tcb, now);
+    return null;
+  }
+  if (filling || skip > 0) oweAck(tcb);
+  else oweAckForText(tcb, segment, moved, now);
+  return null;
+}
+
+/** Eighth: the FIN bit. Only once everything before it is here; until then the peer sends it again. */
+export function checkFin(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (!segment.has(FIN) || tcb.state < SYN_RECEIVED) return null;
+  const fin = add(segment.seq, segment.payloadLength + (segment.has(SYN) ? 1 : 0));
+  if (tcb.finReceived) {
+    // Sent again: the ACK of it was lost.
+    if (tcb.state === TIME_WAIT) restartTimeWait(tcb, now);
+    oweAck(tcb);
+    return null;
+  }
+  if (fin !== tcb.rcvNxt) return null;
+  takeFin(tcb);
+  oweAck(tcb);
+  switch (tcb.state) {
+    case SYN_RECEIVED:
+    case ESTABLISHED:
+      setState(tcb, CLOSE_WAIT, 'rcv FIN', now);
+      break;
+    case FIN_WAIT_1:
+      // Our FIN acknowledged by the same segment would have made this FIN-WAIT-2 above.
+      setState(tcb, CLOSING, 'rcv FIN', now);
+      break;
+    case FIN_WAIT_2:
+      enterTimeWait(tcb, 'rcv FIN', now);
+      break;
+  }
+  return null;
+}

@@ -1,0 +1,125 @@
+import { emitAck, emitProbe, emitReset } from '../emit.ts';
+import { fail, finish } from '../ending.ts';
+import { afterTimeout } from '../loss/recovery.ts';
+import { ADVICE } from '../notices.ts';
+import { output, resendSyn, sendOverride } from '../output.ts';
+import { backOff } from '../rtt.ts';
+import { FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from '../state.ts';
+import { NEVER, type Tcb } from '../tcb.ts';
+
+/** RFC 9293 §3.10.8: what happens when a timer of a connection is due. Fires everything that is due at `now`, then makes the output pass. */
+export function timeout(tcb: Tcb, now: number): void {
+  if (tcb.closeAt <= now) closeTimeout(tcb, now);
+  if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
+  if (tcb.persistAt <= now) persistTimeout(tcb, now);
+  if (tcb.keepAliveAt <= now) keepAliveTimeout(tcb, now);
+  if (tcb.delayedAckAt <= now) {
+    tcb.delayedAckAt = NEVER;
+    tcb.env.trace?.timer(tcb, 'delayed ACK', now);
+    tcb.env.counters.DelayedACKs++;
+    emitAck(tcb, now);
+  }
+  output(tcb, now);
+}
+
+/** TIME-WAIT TIMEOUT: the TCB is deleted. FIN-WAIT-2 of an orphan: nobody waits for the peer's FIN (`tcp_fin_timeout`). */
+function closeTimeout(tcb: Tcb, now: number): void {
+  tcb.closeAt = NEVER;
+  if (tcb.state === TIME_WAIT) {
+    tcb.env.trace?.timer(tcb, 'TIME-WAIT', now);
+    finish(tcb, 'timeout', now);
+  } else if (tcb.state === FIN_WAIT_2) {
+    tcb.env.trace?.timer(tcb, 'FIN-WAIT-2', now);
+    finish(tcb, 'timeout', now);
+  }
+}
+
+/** RETRANSMISSION TIMEOUT, RFC 6298 §5.4 to §5.7: the earliest unacknowledged segment again, RTO doubled; after R2 the end (MUST-20). */
+function retransmissionTimeout(tcb: Tcb, now: number): void {
+  tcb.retransmitAt = NEVER;
+  tcb.env.trace?.timer(tcb, 'retransmission', now);
+  tcb.env.counters.TCPTimeouts++;
+  if (tcb.retries === 0) tcb.retriesSince = now - tcb.rto;
+  if (mayGiveUp(tcb, now)) {
+    giveUp(tcb, now);
+    return;
+  }
+  const opening = tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED;
+  if (!opening) afterTimeout(tcb);
+  tcb.retries++;
+  backOff(tcb);
+  if (opening) resendSyn(tcb, now);
+  tcb.retransmitAt = now + tcb.rto;
+  if (tcb.retries === tcb.config.tcp_retries1 && !opening) {
+    // SHLD-9: the application may learn that something is wrong before it is over.
+    tcb.softError = 'retransmitting';
+    tcb.notices |= ADVICE;
+  }
+}
+
+/** R2 of §3.8.3, in its forms: retransmissions of a SYN, of anything, of an orphan's, or a user time-out (MUST-21). */
+function mayGiveUp(tcb: Tcb, now: number): boolean {
+  const { config } = tcb;
+  if (tcb.userTimeout > 0 && now - tcb.retriesSince >= tcb.userTimeout) return true;
+  if (tcb.state === SYN_SENT) return tcb.retries >= config.tcp_syn_retries;
+  if (tcb.state === SYN_RECEIVED) return tcb.retries >= config.tcp_synack_retries;
+  // A peer that answers, with its window closed, is alive (SHLD-17, MUST-37).
+  if (tcb.sndWnd === 0 && tcb.lastHeard > tcb.retriesSince) return false;
+  return tcb.retries >= (tcb.orphan ? config.tcp_orphan_retries : config.tcp_retries2);
+}
+
+function giveUp(tcb: Tcb, now: number): void {
+  const { counters } = tcb.env;
+  if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) {
+    counters.AttemptFails++;
+    if (tcb.state === SYN_RECEIVED && tcb.config.resetOnSynAckGiveUp) emitReset(tcb, now);
+  } else counters.TCPAbortOnTimeout++;
+  fail(tcb, 'timed out', 'timeout', now);
+}
+
+/**
+ * Zero-window probes (§3.8.6.1, MUST-36): the first after an RTO, then at doubling intervals (SHLD-29, SHLD-30), for as long as the peer answers
+ * (MUST-37). With the window open it is the override of silly-window avoidance instead.
+ */
+function persistTimeout(tcb: Tcb, now: number): void {
+  tcb.persistAt = NEVER;
+  tcb.env.trace?.timer(tcb, 'persist', now);
+  if (tcb.sndWnd > 0 && sendOverride(tcb, now)) return;
+  const silent = now - Math.max(tcb.lastHeard, tcb.lastSendTime);
+  const limit = tcb.orphan ? tcb.config.tcp_orphan_retries : tcb.config.tcp_retries2;
+  const unanswered = tcb.lastHeard < tcb.lastProbe;
+  if ((tcb.persistBackoff >= limit && unanswered) || (tcb.userTimeout > 0 && unanswered && silent >= tcb.userTimeout)) {
+    tcb.env.counters.TCPAbortOnTimeout++;
+    fail(tcb, 'timed out', 'timeout', now);
+    return;
+  }
+  tcb.persistBackoff++;
+  tcb.lastProbe = now;
+  emitProbe(tcb, now);
+}
+
+/**
+ * Keep-alive (§3.8.4): after an idle time an empty segment at SND.NXT − 1 (SHLD-12); several unanswered ones are needed to give up
+ * (MUST-29). Not while something of ours is outstanding (MUST-26): that has its own timer.
+ */
+function keepAliveTimeout(tcb: Tcb, now: number): void {
+  tcb.keepAliveAt = NEVER;
+  if (!tcb.keepAlive || tcb.retransmitAt !== NEVER || tcb.persistAt !== NEVER) {
+    if (tcb.keepAlive) tcb.keepAliveAt = now + tcb.keepAliveTime;
+    return;
+  }
+  tcb.env.trace?.timer(tcb, 'keep-alive', now);
+  const silent = now - tcb.lastHeard;
+  if (
+    tcb.userTimeout > 0 ? tcb.keepAliveSent > 0 && silent >= tcb.userTimeout : tcb.keepAliveSent >= tcb.keepAliveProbes
+  ) {
+    emitReset(tcb, now);
+    tcb.env.counters.TCPAbortOnTimeout++;
+    fail(tcb, 'timed out', 'timeout', now);
+    return;
+  }
+  tcb.keepAliveSent++;
+  tcb.env.counters.TCPKeepAlive++;
+  emitProbe(tcb, now);
+  tcb.keepAliveAt = now + tcb.keepAliveInterval;
+}

@@ -1,0 +1,37 @@
+import { type Segment, SYN } from '../wire/segment.ts';
+import { agreeMss } from './mss.ts';
+import type { Tcb } from './tcb.ts';
+import { timestampNow } from './timestamps.ts';
+import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
+
+/** What the two SYNs agree on. MSS is each side's own word; scaling, SACK and timestamps need both (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
+
+/** Options of our SYN or SYN,ACK. In answer to a SYN only what it offered. */
+export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
+  const { config } = tcb;
+  segment.mss = tcb.rcvMss;
+  if (answering ? tcb.sackOk : config.tcp_sack) segment.sackPermitted = true;
+  if (answering ? tcb.timestamps : config.tcp_timestamps) {
+    segment.hasTimestamps = true;
+    segment.tsVal = timestampNow(tcb, now);
+    segment.tsEcr = answering ? tcb.tsRecent : 0;
+  }
+  if (answering ? tcb.windowScaling : config.tcp_window_scaling) segment.windowScale = chooseWindowScale(tcb);
+}
+
+/** Takes the options of the peer's SYN or SYN,ACK. */
+export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
+  if (!segment.has(SYN)) throw new Error('options are agreed on by SYNs only');
+  const { config } = tcb;
+  agreeMss(tcb, segment.mss);
+  tcb.windowScaling = config.tcp_window_scaling && segment.windowScale >= 0;
+  tcb.sndWindScale = tcb.windowScaling ? Math.min(segment.windowScale, LARGEST_SHIFT) : 0;
+  tcb.rcvWindScale = tcb.windowScaling ? chooseWindowScale(tcb) : 0;
+  tcb.sackOk = config.tcp_sack && segment.sackPermitted;
+  tcb.timestamps = config.tcp_timestamps && segment.hasTimestamps;
+  if (tcb.timestamps) {
+    tcb.tsRecent = segment.tsVal;
+    tcb.tsRecentAge = now;
+  }
+  tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss);
+}

@@ -1,0 +1,214 @@
+import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
+import { add, diff, ge, type Seq } from '../wire/seq.ts';
+import { ACK_SOON } from './ack-policy.ts';
+import { restartWindow } from './congestion/window.ts';
+import { emitAck, emitSegment } from './emit.ts';
+import type { Sent } from './loss/scoreboard.ts';
+import { optionLength } from './mss.ts';
+import { holdsSmall } from './nagle.ts';
+import { sackBlocksDue } from './sack.ts';
+import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
+import { NEVER, type Tcb } from './tcb.ts';
+import { restartRetransmission } from './timers.ts';
+
+/** The output pass: decides what may leave now, and is the only place that moves SND.NXT. */
+
+/** Headers of a frame that stands for several segments, at most: IPv6 and TCP with all its options. */
+const HEADERS = 100;
+/** How long `cork` holds a short segment, µs. */
+const CORK_LIMIT = 200_000;
+
+/** FlightSize, in sequence numbers: sent and not cumulatively acknowledged. */
+export function flightSize(tcb: Tcb): number {
+  return diff(tcb.sndNxt, tcb.sndUna);
+}
+
+/** Bytes taken to be in the network (RFC 6675 §4, SetPipe). */
+export function pipe(tcb: Tcb): number {
+  const { scoreboard } = tcb;
+  return Math.max(
+    0,
+    flightSize(tcb) - scoreboard.sackedBytes - scoreboard.lostBytes + scoreboard.retransmittedBytes - tcb.dupAckBytes,
+  );
+}
+
+/** Bytes queued and never sent. */
+export function unsent(tcb: Tcb): number {
+  return tcb.sendBuffer.length - (flightSize(tcb) - (tcb.synAcked ? 0 : 1) - (tcb.finSent ? 1 : 0));
+}
+
+/**
+ * Our SYN, in SYN-SENT, or else our SYN,ACK; the first time or again. SND.NXT = ISS + 1 (RFC 9293 §3.10.1, §3.10.7.2, §3.10.7.3).
+ */
+export function sendSyn(tcb: Tcb, now: number): void {
+  const range = tcb.scoreboard.first;
+  if (range === undefined) {
+    tcb.sndNxt = add(tcb.iss, 1);
+    tcb.scoreboard.push(tcb.iss, tcb.sndNxt, now);
+  } else tcb.scoreboard.retransmitted(range, now);
+  emitSegment(tcb, tcb.state === SYN_SENT ? SYN : SYN | ACK, tcb.iss, 0, 0, now);
+}
+
+/** Our SYN or SYN,ACK got lost, or so it seems: a lost one makes the initial window small (RFC 5681 §3.1). */
+export function resendSyn(tcb: Tcb, now: number): void {
+  tcb.synRetransmitted = true;
+  tcb.totalRetrans++;
+  tcb.env.counters.RetransSegs++;
+  tcb.env.counters.TCPSynRetrans++;
+  sendSyn(tcb, now);
+}
+
+/** ISS is chosen: the send sequence space starts there. */
+export function startSending(tcb: Tcb, iss: Seq): void {
+  tcb.iss = iss;
+  tcb.sndUna = iss;
+  tcb.sndNxt = iss;
+  tcb.sndUp = iss;
+  tcb.sndSml = iss;
+}
+
+/** Sends what may be sent: lost ranges, then new text and FIN as far as windows allow, then the ACK if it is still owed. */
+export function output(tcb: Tcb, now: number): void {
+  if (tcb.state >= ESTABLISHED && tcb.state !== TIME_WAIT) {
+    if (tcb.scoreboard.lostBytes > 0) sendLost(tcb, now);
+    if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
+    watchWindow(tcb, now);
+  }
+  if (tcb.ackOwed >= ACK_SOON && tcb.state >= SYN_RECEIVED) emitAck(tcb, now);
+}
+
+/** Retransmissions: earliest first, as far as cwnd allows (RFC 6675 §5 step C; RFC 6582 §3.2). */
+function sendLost(tcb: Tcb, now: number): void {
+  for (;;) {
+    const range = tcb.scoreboard.nextLost();
+    if (range === undefined) return;
+    const mss = segmentRoom(tcb);
+    let room = tcb.cwnd - pipe(tcb);
+    if (tcb.retransmitNow) room = Math.max(room, mss);
+    else if (room < Math.min(mss, range.length)) return;
+    // Beyond a window that shrank only the earliest goes out: as a probe (SHLD-16, MUST-35).
+    if (range.start !== tcb.sndUna && ge(range.start, add(tcb.sndUna, tcb.sndWnd))) return;
+    tcb.retransmitNow = false;
+    resend(tcb, range, Math.max(mss, room - (room % mss)), now);
+  }
+}
+
+/** Sends `range` again, or as much of its start as `most` and the device allow. */
+function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
+  if (!tcb.synAcked && range.start === tcb.iss) {
+    resendSyn(tcb, now);
+    return;
+  }
+  const { scoreboard } = tcb;
+  scoreboard.trim(range, Math.min(most, burst(tcb, segmentRoom(tcb))));
+  const fin = tcb.finSent && range.end === tcb.sndNxt ? FIN : 0;
+  const text = range.length - (fin ? 1 : 0);
+  const offset = diff(range.start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
+  scoreboard.retransmitted(range, now);
+  tcb.totalRetrans++;
+  tcb.env.counters.RetransSegs++;
+  const last = offset + text === tcb.sendBuffer.length;
+  emitSegment(tcb, ACK | fin | (text > 0 && last ? PSH : 0), range.start, offset, text, now);
+  tcb.lastSendTime = now;
+  if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
+}
+
+/**
+ * New text, and FIN after it. Sender's silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38): full segments; short ones only when they
+ * are all that is queued and Nagle lets them, or at least half of the largest window the peer ever had.
+ */
+function sendNew(tcb: Tcb, now: number): void {
+  if (
+    flightSize(tcb) === 0 &&
+    tcb.config.tcp_slow_start_after_idle &&
+    now - tcb.lastSendTime > tcb.rto &&
+    tcb.bytesSent > 0
+  )
+    restartWindow(tcb);
+  let blocked = false;
+  while (!tcb.finSent) {
+    const mss = segmentRoom(tcb);
+    const flight = flightSize(tcb);
+    const queued = unsent(tcb);
+    const usable = tcb.sndWnd - flight;
+    if (queued === 0) {
+      if (!tcb.finQueued || usable < 1) break;
+      sendText(tcb, 0, FIN, now);
+      break;
+    }
+    if (usable <= 0) break;
+    const room = tcb.cwnd - pipe(tcb);
+    const offered = Math.min(queued, usable, burst(tcb, mss));
+    if (room < Math.min(offered, mss)) {
+      blocked = true;
+      break;
+    }
+    const possible = Math.min(offered, room);
+    let length = possible - (possible % mss);
+    if (length !== possible) {
+      const all = possible === queued && !holdsSmall(tcb);
+      const half = length === 0 && possible === usable && usable >= tcb.maxSndWnd >>> 1;
+      if (all || half) length = possible;
+    }
+    if (length === 0) break;
+    const fin = tcb.finQueued && length === queued && usable > length ? FIN : 0;
+    sendText(tcb, length, (length === queued ? PSH : 0) | fin, now);
+  }
+  tcb.cwndLimited = blocked || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * pipe(tcb));
+}
+
+/** Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. */
+function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
+  const start = tcb.sndNxt;
+  const offset = tcb.sendBuffer.length - unsent(tcb);
+  const mss = segmentRoom(tcb);
+  const end = add(start, length + (flags & FIN ? 1 : 0));
+  // SND.NXT stays until the segment is built: it is that segment's own number.
+  emitSegment(tcb, ACK | flags, start, offset, length, now);
+  tcb.sndNxt = end;
+  tcb.scoreboard.push(start, end, now);
+  tcb.bytesSent += length;
+  tcb.lastSendTime = now;
+  if (flags & FIN) tcb.finSent = true;
+  if (length % mss !== 0) tcb.sndSml = end;
+  if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
+}
+
+/**
+ * Text that waits while nothing is in flight: no ACK will come that could start sending again, so a timer has to (RFC 9293 §3.8.6.1, MUST-36;
+ * the override time-out of §3.8.6.2.1).
+ */
+function watchWindow(tcb: Tcb, now: number): void {
+  const waiting = !tcb.finSent && flightSize(tcb) === 0 && (tcb.finQueued || tcb.sendBuffer.length > 0);
+  if (!waiting) {
+    tcb.persistAt = NEVER;
+    tcb.persistBackoff = 0;
+  } else if (tcb.persistAt === NEVER) {
+    const wait =
+      tcb.cork && tcb.sndWnd > 0 ? CORK_LIMIT : Math.min(tcb.rto * 2 ** tcb.persistBackoff, tcb.config.rtoMax);
+    tcb.persistAt = now + wait;
+  }
+}
+
+/**
+ * The persist timer with an open window: sends what fits, full-sized or not. Returns false when nothing does: then a probe is due.
+ */
+export function sendOverride(tcb: Tcb, now: number): boolean {
+  const length = Math.min(unsent(tcb), tcb.sndWnd - flightSize(tcb), segmentRoom(tcb));
+  if (length <= 0) return false;
+  const all = length === unsent(tcb);
+  const fin = all && tcb.finQueued && tcb.sndWnd - flightSize(tcb) > length ? FIN : 0;
+  sendText(tcb, length, (all ? PSH : 0) | fin, now);
+  return true;
+}
+
+/** Text that one wire segment has room for now, with its options. */
+function segmentRoom(tcb: Tcb): number {
+  return tcb.sndMss - optionLength(tcb.timestamps, sackBlocksDue(tcb));
+}
+
+/** Text of one emitted segment at most: one wire segment's, or as many whole ones as the device segments for us. */
+function burst(tcb: Tcb, mss: number): number {
+  if (tcb.gsoMax === 0) return mss;
+  return Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss;
+}

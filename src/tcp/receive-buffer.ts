@@ -1,0 +1,243 @@
+/** Where received text lives: gives memory that nobody else refers to. */
+export interface Allocator {
+  allocate(size: number): Uint8Array;
+}
+
+/** Memory of out-of-order text: one block for each 4 KiB of sequence space that holds any. */
+const BLOCK_BITS = 12;
+const BLOCK = 1 << BLOCK_BITS;
+/** The least room given to a chunk that others may follow before it is read. */
+const SHARED = 2048;
+
+/**
+ * Received text, in two parts: in order and not yet read (a list of chunks for the application), and out of order (runs beyond
+ * RCV.NXT, in blocks by position). Memory stays within `capacity` and a small overhead whatever the sizes of the segments: short
+ * ones share chunks, and a one-byte run costs a block only once in 4 KiB.
+ *
+ * Positions are stream offsets, from the first byte after the peer's SYN, as plain numbers: they do not wrap.
+ */
+export class ReceiveBuffer {
+  /** Bytes in order and not read. */
+  readable = 0;
+  /** Bytes out of order. */
+  outOfOrder = 0;
+  capacity: number;
+  private readonly allocator: Allocator;
+  private readonly maxRuns: number;
+  /** Stream position of RCV.NXT. */
+  private next = 0;
+
+  private chunks: Uint8Array[] = [];
+  private head = 0;
+  /** The last chunk's memory when there is room behind it: `tail[tailUsed …]` belongs to it. */
+  private tail: Uint8Array | null = null;
+  private tailStart = 0;
+  private tailUsed = 0;
+
+  /** Out-of-order runs, ascending, not touching: [start, end) positions. */
+  private starts: number[] = [];
+  private ends: number[] = [];
+  private blocks: Map<number, Uint8Array> | null = null;
+
+  constructor(allocator: Allocator, capacity: number, maxRuns: number) {
+    this.allocator = allocator;
+    this.capacity = capacity;
+    this.maxRuns = maxRuns;
+  }
+
+  /** Bytes that may still come: what the window can offer beyond what is buffered in order. */
+  get space(): number {
+    return Math.max(0, this.capacity - this.readable);
+  }
+
+  /** Number of out-of-order runs. */
+  get runs(): number {
+    return this.starts.length;
+  }
+
+  /** Start and end of run `i`, as distances from RCV.NXT. */
+  runStart(i: number): number {
+    return this.starts[i]! - this.next;
+  }
+  runEnd(i: number): number {
+    return this.ends[i]! - this.next;
+  }
+
+  /**
+   * Takes the text `bytes[offset … offset + length)` that starts `at` bytes after RCV.NXT (0: next in order) and does not reach before it.
+   * Returns by how much RCV.NXT advances, 0 for out-of-order text; −1 where a limit does not allow to keep it.
+   */
+  write(at: number, bytes: Uint8Array, offset: number, length: number): number {
+    if (at === 0) {
+      this.append(bytes, offset, length);
+      this.next += length;
+      return this.starts.length === 0 ? length : length + this.joinRuns();
+    }
+    const start = this.next + at;
+    return this.addRun(start, start + length) ? this.store(start, bytes, offset, length) : -1;
+  }
+
+  /** Bytes of [at, at + length) (distances from RCV.NXT) that are already held out of order. */
+  held(at: number, length: number): number {
+    const from = this.next + at;
+    const to = from + length;
+    let sum = 0;
+    for (let i = this.findRun(from); i < this.starts.length && this.starts[i]! < to; i++) {
+      sum += Math.max(0, Math.min(to, this.ends[i]!) - Math.max(from, this.starts[i]!));
+    }
+    return sum;
+  }
+
+  /** The next chunk for the application, at most `max` bytes; null when there is none. It is the caller's from now on. */
+  read(max: number): Uint8Array | null {
+    if (this.readable === 0 || max <= 0) return null;
+    const chunk = this.chunks[this.head]!;
+    let out = chunk;
+    if (chunk.length > max) {
+      out = chunk.subarray(0, max);
+      this.chunks[this.head] = chunk.subarray(max);
+      if (this.head === this.chunks.length - 1) this.tailStart += max;
+    } else if (++this.head === this.chunks.length) {
+      this.chunks = [];
+      this.head = 0;
+      this.tail = null;
+    } else if (this.head > 32 && this.head * 2 > this.chunks.length) {
+      this.chunks.splice(0, this.head);
+      this.head = 0;
+    }
+    this.readable -= out.length;
+    return out;
+  }
+
+  /** Drops everything that was not read. */
+  clear(): void {
+    this.chunks = [];
+    this.head = 0;
+    this.tail = null;
+    this.readable = 0;
+    this.dropRuns();
+  }
+
+  /** Drops the out-of-order runs. */
+  dropRuns(): void {
+    this.starts = [];
+    this.ends = [];
+    this.blocks = null;
+    this.outOfOrder = 0;
+  }
+
+  private append(bytes: Uint8Array, offset: number, length: number): void {
+    let from = offset;
+    let left = length;
+    this.readable += length;
+    if (this.tail !== null) {
+      const n = Math.min(left, this.tail.length - this.tailUsed);
+      this.tail.set(bytes.subarray(from, from + n), this.tailUsed);
+      this.tailUsed += n;
+      this.chunks[this.chunks.length - 1] = this.tail.subarray(this.tailStart, this.tailUsed);
+      from += n;
+      left -= n;
+      if (left === 0) return;
+    }
+    // Alone, a chunk gets what it needs; while others wait to be read, room for more like it.
+    const size = this.chunks.length === 0 ? left : Math.max(left, SHARED);
+    const memory = this.allocator.allocate(size);
+    memory.set(bytes.subarray(from, from + left));
+    this.chunks.push(size === left ? memory : memory.subarray(0, left));
+    this.tail = size === left ? null : memory;
+    this.tailStart = 0;
+    this.tailUsed = left;
+  }
+
+  /** Index of the first run that ends after `position`. */
+  private findRun(position: number): number {
+    let low = 0;
+    let high = this.ends.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.ends[middle]! <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Enters [start, end) into the runs, joining what it touches. False where there would be too many. */
+  private addRun(start: number, end: number): boolean {
+    const { starts, ends } = this;
+    // The first run that ends at or after `start`: positions are integers, so "touches" is "ends after start − 1".
+    const i = this.findRun(start - 1);
+    if (i === starts.length || starts[i]! > end) {
+      if (starts.length >= this.maxRuns) return false;
+      starts.splice(i, 0, start);
+      ends.splice(i, 0, end);
+      this.outOfOrder += end - start;
+      return true;
+    }
+    let j = i;
+    let held = 0;
+    let last = end;
+    while (j < starts.length && starts[j]! <= end) {
+      held += ends[j]! - starts[j]!;
+      last = Math.max(last, ends[j]!);
+      j++;
+    }
+    const first = Math.min(start, starts[i]!);
+    starts[i] = first;
+    ends[i] = last;
+    if (j - i > 1) {
+      starts.splice(i + 1, j - i - 1);
+      ends.splice(i + 1, j - i - 1);
+    }
+    this.outOfOrder += last - first - held;
+    return true;
+  }
+
+  private store(start: number, bytes: Uint8Array, offset: number, length: number): number {
+    this.blocks ??= new Map();
+    let position = start;
+    let from = offset;
+    const end = start + length;
+    while (position < end) {
+      const index = Math.floor(position / BLOCK);
+      const at = position - index * BLOCK;
+      const n = Math.min(BLOCK - at, end - position);
+      let block = this.blocks.get(index);
+      if (block === undefined) {
+        block = this.allocator.allocate(BLOCK);
+        this.blocks.set(index, block);
+      }
+      block.set(bytes.subarray(from, from + n), at);
+      position += n;
+      from += n;
+    }
+    return 0;
+  }
+
+  /** Moves what has become in order from the runs to the chunks. Returns by how much RCV.NXT advances. */
+  private joinRuns(): number {
+    const before = this.next;
+    let taken = 0;
+    while (taken < this.starts.length && this.starts[taken]! <= this.next) {
+      const end = this.ends[taken]!;
+      this.outOfOrder -= end - this.starts[taken]!;
+      while (this.next < end) {
+        const index = Math.floor(this.next / BLOCK);
+        const at = this.next - index * BLOCK;
+        const n = Math.min(BLOCK - at, end - this.next);
+        this.append(this.blocks!.get(index)!, at, n);
+        this.next += n;
+      }
+      taken++;
+    }
+    if (taken > 0) {
+      this.starts.splice(0, taken);
+      this.ends.splice(0, taken);
+      if (this.starts.length === 0) this.dropRuns();
+      else {
+        const keep = Math.floor(this.next / BLOCK);
+        for (const index of this.blocks!.keys()) if (index < keep) this.blocks!.delete(index);
+      }
+    }
+    return this.next - before;
+  }
+}

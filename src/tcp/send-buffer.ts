@@ -1,0 +1,115 @@
+import type { PayloadSource } from '../wire/segment.ts';
+
+/** Room that a copied chunk is given, so that small writes after it share its memory. */
+const BLOCK = 16 * 1024;
+
+/**
+ * What the application sent and the peer has not acknowledged, in order. Offset 0 is the byte at SND.UNA, once the SYN is acknowledged.
+ * A list of chunks: small copies share blocks; a chunk appended without copying is referred to until it is acknowledged.
+ */
+export class SendBuffer implements PayloadSource {
+  /** Bytes held. */
+  length = 0;
+  private chunks: Uint8Array[] = [];
+  /** Index in `chunks` of the first one still needed, and how much of it is acknowledged. */
+  private first = 0;
+  private skip = 0;
+  /** Free memory behind the last chunk, when it is our copy: `block[used …]`. */
+  private block: Uint8Array | null = null;
+  private used = 0;
+  /** Where the last `copy` ended: most copies go on from there. */
+  private hintIndex = 0;
+  private hintOffset = 0;
+
+  /** Appends `bytes`; with `copy` false keeps a reference, and `bytes` must not change until they are discarded. */
+  append(bytes: Uint8Array, copy: boolean): void {
+    if (bytes.length === 0) return;
+    this.length += bytes.length;
+    if (!copy) {
+      this.chunks.push(bytes);
+      this.block = null;
+      return;
+    }
+    let rest = bytes;
+    if (this.block !== null && this.used < this.block.length) {
+      const n = Math.min(rest.length, this.block.length - this.used);
+      this.block.set(n === rest.length ? rest : rest.subarray(0, n), this.used);
+      const last = this.chunks.length - 1;
+      this.used += n;
+      this.chunks[last] = this.block.subarray(this.used - n - this.chunks[last]!.length, this.used);
+      rest = rest.subarray(n);
+      if (rest.length === 0) return;
+    }
+    // The first write of an idle connection is often its only one: it gets just what it needs.
+    const size = this.chunks.length === this.first ? rest.length : Math.max(BLOCK, rest.length);
+    this.block = new Uint8Array(size);
+    this.block.set(rest);
+    this.used = rest.length;
+    this.chunks.push(size === rest.length ? this.block : this.block.subarray(0, rest.length));
+  }
+
+  /** Forgets the first `n` bytes: they are acknowledged. */
+  discard(n: number): void {
+    if (n > this.length) throw new RangeError(`discard ${n} of ${this.length} bytes`);
+    this.length -= n;
+    let left = n + this.skip;
+    while (this.first < this.chunks.length && left >= this.chunks[this.first]!.length) {
+      left -= this.chunks[this.first]!.length;
+      this.first++;
+    }
+    this.skip = left;
+    this.hintOffset -= n;
+    if (this.length === 0) {
+      this.chunks = [];
+      this.first = 0;
+      this.skip = 0;
+      this.block = null;
+      this.used = 0;
+    } else if (this.first > 32 && this.first * 2 > this.chunks.length) {
+      this.chunks.splice(0, this.first);
+      this.hintIndex -= this.first;
+      this.first = 0;
+    }
+    if (this.hintOffset < 0 || this.length === 0 || this.hintIndex < this.first) this.resetHint();
+  }
+
+  copy(from: number, length: number, target: Uint8Array, at: number): void {
+    if (from < 0 || from + length > this.length) throw new RangeError(`copy ${from}+${length} of ${this.length} bytes`);
+    if (from < this.hintOffset) this.resetHint();
+    // `offset`: of the start of chunk `index`, from offset 0; negative by `skip` for the first.
+    let index = this.hintIndex;
+    let offset = this.hintOffset;
+    while (index < this.chunks.length && offset + this.chunks[index]!.length <= from) {
+      offset += this.chunks[index]!.length;
+      index++;
+    }
+    let position = from;
+    let to = at;
+    let left = length;
+    while (left > 0) {
+      const chunk = this.chunks[index]!;
+      const start = position - offset;
+      const n = Math.min(left, chunk.length - start);
+      target.set(start === 0 && n === chunk.length ? chunk : chunk.subarray(start, start + n), to);
+      position += n;
+      to += n;
+      left -= n;
+      if (left > 0) {
+        offset += chunk.length;
+        index++;
+      }
+    }
+    this.hintIndex = index;
+    this.hintOffset = offset;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    if (this.length > 0) this.discard(this.length);
+  }
+
+  private resetHint(): void {
+    this.hintIndex = this.first;
+    this.hintOffset = -this.skip;
+  }
+}

@@ -1,0 +1,92 @@
+import type { Segment } from '../wire/segment.ts';
+import { add, diff, ge, gt, le, lt } from '../wire/seq.ts';
+import type { Tcb } from './tcb.ts';
+
+/** Windows: RFC 9293 §3.8.6, RFC 7323 §2. */
+
+const LARGEST_FIELD = 0xffff;
+/** RFC 7323 §2.3: a larger shift counts as this one. */
+export const LARGEST_SHIFT = 14;
+
+/** The shift we ask for: the least with which the window field can tell the whole receive buffer. */
+export function chooseWindowScale(tcb: Tcb): number {
+  let shift = 0;
+  while (shift < LARGEST_SHIFT && tcb.receiveBuffer.capacity >>> shift > LARGEST_FIELD) shift++;
+  return shift;
+}
+
+/** RCV.WND: what the peer may still send, by our last announcement. */
+export function rcvWnd(tcb: Tcb): number {
+  return Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt));
+}
+
+/**
+ * By how much the right edge could advance now. §3.8.6.2.2 (MUST-39): it moves by no less than a segment, or half the buffer, so that the
+ * window does not become silly.
+ */
+function advance(tcb: Tcb): number {
+  const free = tcb.receiveBuffer.space - Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt));
+  return free >= Math.min(tcb.receiveBuffer.capacity >>> 1, tcb.rcvMss) ? free : 0;
+}
+
+/**
+ * The window field for a segment sent now; remembers the edge it announces. The right edge never moves left (SHLD-14): where it stays, the
+ * scaled window is rounded up, as otherwise the shift would draw it back by up to 2^shift − 1.
+ */
+export function announceWindow(tcb: Tcb, scaled: boolean): number {
+  const shift = scaled ? tcb.rcvWindScale : 0;
+  const current = rcvWnd(tcb);
+  const grown = ((current + advance(tcb)) >>> shift) << shift;
+  const field = Math.min(LARGEST_FIELD, grown > current ? grown >>> shift : Math.ceil(current / (1 << shift)));
+  const edge = add(tcb.rcvNxt, field << shift);
+  if (gt(edge, tcb.rcvAdv)) tcb.rcvAdv = edge;
+  return field;
+}
+
+/**
+ * After the application read: whether the peer is to be told at once. From zero always; else when at least half the buffer is free and
+ * the window would double, as Linux does: smaller steps ride on the ACKs that come anyway.
+ */
+export function windowUpdateDue(tcb: Tcb): boolean {
+  const more = advance(tcb);
+  if (more === 0) return false;
+  const current = rcvWnd(tcb);
+  return current < tcb.rcvMss || (2 * current <= tcb.receiveBuffer.capacity && more >= current);
+}
+
+/** SEG.WND in bytes: never scaled on a SYN (RFC 7323 §2.2). */
+export function segmentWindow(tcb: Tcb, segment: Segment): number {
+  return segment.wnd << tcb.sndWindScale;
+}
+
+/**
+ * RFC 9293 §3.10.7.4, fifth, ESTABLISHED: SND.WND follows the newest segment only (SND.WL1, SND.WL2). Returns true when the window was taken
+ * and is another than before.
+ */
+export function updateSendWindow(tcb: Tcb, segment: Segment): boolean {
+  const wanted = lt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && le(tcb.sndWl2, segment.ack));
+  if (!wanted || !ge(segment.ack, tcb.sndUna) || !le(segment.ack, tcb.sndNxt)) return false;
+  return setSendWindow(tcb, segment, segmentWindow(tcb, segment));
+}
+
+/** Takes a window as it is: from a SYN, or checked by the caller. */
+export function setSendWindow(tcb: Tcb, segment: Segment, window: number): boolean {
+  const changed = window !== tcb.sndWnd;
+  tcb.sndWnd = window;
+  if (window > tcb.maxSndWnd) tcb.maxSndWnd = window;
+  tcb.sndWl1 = segment.seq;
+  tcb.sndWl2 = segment.ack;
+  return changed;
+}
+
+/** RFC 9293 §3.10.7.4, first: the four cases of the acceptability test. */
+export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
+  const length = segment.len;
+  const wnd = rcvWnd(tcb);
+  const start = diff(segment.seq, tcb.rcvNxt);
+  if (wnd === 0) return length === 0 && start === 0;
+  const startsInside = start >= 0 && start < wnd;
+  if (length === 0) return startsInside;
+  const last = diff(add(segment.seq, length - 1), tcb.rcvNxt);
+  return startsInside || (last >= 0 && last < wnd);
+}
