@@ -1,6 +1,6 @@
-import type { IpAddress } from '../wire/address.ts';
 import type { Failure } from '../tcp/notices.ts';
 import type { State } from '../tcp/state.ts';
+import type { IpAddress } from '../wire/address.ts';
 
 /**
  * What an application hears from its connection. Called after the protocol has finished with an event: any call on any socket is
