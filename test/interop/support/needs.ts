@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'vitest';
+import { TunError } from '../../../src/node/tun-error.ts';
+import { openTestTun } from './namespace.ts';
+
+/** Where it is set, what a test needs must be there: a missing program or permission then fails the run instead of skipping. */
+const REQUIRED = ['CI', 'SYNFIN_REQUIRE_INTEROP'].some((name) => ['1', 'true'].includes(process.env[name] ?? ''));
+
+export interface Needs {
+  /** A network namespace and a TUN device in it. */
+  readonly tun?: boolean;
+  /** Programs of the machine. */
+  readonly programs?: readonly string[];
+}
+
+/** What is missing and what to do, in one line; undefined where all is there. */
+export function missing(needs: Needs): string | undefined {
+  const absent = (needs.programs ?? []).filter(
+    (name) => spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name]).status !== 0,
+  );
+  if (absent.length > 0) return `not installed: ${absent.join(', ')}; run scripts/setup-debian.sh`;
+  return needs.tun === true ? tunTrouble() : undefined;
+}
+
+function tunTrouble(): string | undefined {
+  try {
+    openTestTun().close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TunError) return error.message;
+    throw error;
+  }
+}
+
+/** `describe` for a machine that has what the tests need. On another they are skipped, with the reason in their title. */
+export function describeWith(needs: Needs, name: string, tests: () => void): void {
+  const trouble = missing(needs);
+  if (trouble === undefined) {
+    describe(name, tests);
+  } else if (REQUIRED) {
+    describe(name, () => {
+      it('has what it needs', () => {
+        throw new Error(trouble);
+      });
+    });
+  } else {
+    describe.skip(`${name} (skipped: ${trouble})`, tests);
+  }
+}
