@@ -5,6 +5,9 @@ import type { Host } from '../stack/host.ts';
 /** The longest delay `setTimeout` takes, in ms; beyond it Node fires at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
+/** What to add to a time of `NodeHost.now` for µs since 1970. */
+export const EPOCH = Math.round(performance.timeOrigin * 1000);
+
 /**
  * The machine a stack runs on, as Node gives it: the one place of this package, beside the browser's, that reads a real clock, real
  * randomness and sets a real timer.
@@ -33,6 +36,10 @@ export class NodeHost implements Host {
     this.#callback = callback;
     if (this.#timer === undefined || deadline < this.#firesAt) this.#arm();
     else this.#hold();
+  }
+
+  soon(callback: () => void): void {
+    afterPoll(callback);
   }
 
   /** A wake-up that is due in future keeps the process alive (the default). */
