@@ -3,26 +3,29 @@ import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CHECKSUM_PARTIAL, type Frame } from '../../src/link/device.ts';
 import { openTun, type TunDevice } from '../../src/node/tun.ts';
 import { get16, get32, put16, put32 } from '../../src/wire/bytes.ts';
 import { finish, sum } from '../../src/wire/checksum.ts';
 import { KERNEL4, OURS4, OURS6, openTestTun } from './support/namespace.ts';
+import { describeWith } from './support/needs.ts';
 
 const run = promisify(execFile);
 const PROTOCOL = { icmp: 1, tcp: 6, udp: 17 };
 
 let tun: TunDevice;
 
-beforeEach(() => {
-  tun = openTestTun();
-});
+function eachWithDevice(): void {
+  beforeEach(() => {
+    tun = openTestTun();
+  });
 
-afterEach(() => {
-  expect(tun.outstanding).toBe(0);
-  tun.close();
-});
+  afterEach(() => {
+    expect(tun.outstanding).toBe(0);
+    tun.close();
+  });
+}
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -97,7 +100,9 @@ function attach(): { flushes: number } {
   return seen;
 }
 
-describe('openTun', () => {
+describeWith({ tun: true, programs: ['ip'] }, 'openTun', () => {
+  eachWithDevice();
+
   it('sets the interface up without any program', () => {
     const entries = networkInterfaces()[tun.name]!.map((entry) => entry.cidr);
     expect(entries).toEqual(['10.9.0.1/24', 'fd09::1/64']);
@@ -173,7 +178,9 @@ describe('openTun', () => {
   });
 });
 
-describe('TunDevice', () => {
+describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
+  eachWithDevice();
+
   it("reads the kernel's datagrams, in batches with one flush", async () => {
     const seen = attach();
     const texts: string[] = [];
