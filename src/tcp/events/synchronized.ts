@@ -11,6 +11,7 @@ import { takeFin, takeText } from '../receive.ts';
 import { noteDuplicate } from '../sack.ts';
 import {
   CLOSE_WAIT,
+  CLOSED,
   CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
@@ -36,10 +37,13 @@ export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: numb
     checkSecurity() ??
     checkSyn(tcb, segment, now) ??
     checkAck(tcb, segment, now) ??
-    checkUrgent(tcb, segment) ??
-    processText(tcb, segment, now) ??
-    checkFin(tcb, segment, now)
+    (tcb.state === CLOSED ? null : takeContent(tcb, segment, now))
   );
+}
+
+/** Sixth to eighth: what the segment brings. After the last ACK of LAST-ACK there is nobody for it. */
+function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  return checkUrgent(tcb, segment) ?? processText(tcb, segment, now) ?? checkFin(tcb, segment, now);
 }
 
 /** First: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */

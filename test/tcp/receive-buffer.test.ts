@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ReceiveBuffer } from '../../src/tcp/receive-buffer.ts';
+
+const byteAt = (position: number) => (position * 31 + (position >>> 8)) & 255;
+
+/** An allocator that hands out memory full of another value, and counts it. */
+function allocator() {
+  return {
+    bytes: 0,
+    allocate(size: number) {
+      this.bytes += size;
+      return new Uint8Array(size).fill(0xee);
+    },
+  };
+}
+
+/** Positions [from, to) of the stream, inside a larger array. */
+function text(from: number, to: number): { bytes: Uint8Array; offset: number; length: number } {
+  const bytes = new Uint8Array(to - from + 6).fill(0xdd);
+  for (let p = from; p < to; p++) bytes[3 + p - from] = byteAt(p);
+  return { bytes, offset: 3, length: to - from };
+}
+
+/** What is to be seen of a receive buffer, done the slow way: one entry a position. */
+class Model {
+  have = new Set<number>();
+  next = 0;
+  read = 0;
+  write(at: number, length: number): number {
+    for (let p = this.next + at; p < this.next + at + length; p++) this.have.add(p);
+    const before = this.next;
+    while (this.have.has(this.next)) this.next++;
+    return this.next - before;
+  }
+  runs(): number[][] {
+    const beyond = [...this.have].filter((p) => p > this.next).sort((a, b) => a - b);
+    const runs: number[][] = [];
+    for (const p of beyond) {
+      const last = runs.at(-1);
+      if (last !== undefined && last[1] === p - this.next) last[1]++;
+      else runs.push([p - this.next, p - this.next + 1]);
+    }
+    return runs;
+  }
+}
+
+const write = (b: ReceiveBuffer, at: number, from: number, to: number) => {
+  const t = text(from, to);
+  const moved = b.write(at, t.bytes, t.offset, t.length);
+  t.bytes.fill(0xcc);
+  return moved;
+};
+
+const runsOf = (b: ReceiveBuffer) => Array.from({ length: b.runs }, (_, i) => [b.runStart(i), b.runEnd(i)]);
+
+describe('ReceiveBuffer', () => {
+  it.each([
+    { name: 'short segments', reach: 60, longest: 20 },
+    { name: 'segments across blocks', reach: 12_000, longest: 5000 },
+  ])('reassembles as a set of positions does: $name', ({ reach, longest }) => {
+    const action = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ at: fc.integer({ min: 0, max: reach }), n: fc.integer({ min: 1, max: longest }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ at: fc.constant(0), n: fc.integer({ min: 1, max: longest }) }) },
+      { weight: 1, arbitrary: fc.record({ read: fc.integer({ min: 1, max: longest * 2 }) }) },
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: reach > 1000 ? 30 : 100 }), (actions) => {
+        const buffer = new ReceiveBuffer(allocator(), 1 << 20, 10_000);
+        const model = new Model();
+        for (const a of actions) {
+          if ('read' in a) {
+            const got = buffer.read(a.read);
+            if (model.read === model.next) expect(got).toBeNull();
+            else {
+              expect(got!.length).toBeGreaterThan(0);
+              expect(got!.length).toBeLessThanOrEqual(a.read);
+              expect([...got!]).toEqual(Array.from(got!, () => byteAt(model.read++)));
+            }
+          } else {
+            const from = model.next + a.at;
+            let held = 0;
+            for (let p = from; p < from + a.n; p++) if (model.have.has(p)) held++;
+            expect(buffer.held(a.at, a.n)).toBe(held);
+            expect(write(buffer, a.at, from, from + a.n)).toBe(model.write(a.at, a.n));
+          }
+          expect(buffer.readable).toBe(model.next - model.read);
+          expect(buffer.space).toBe((1 << 20) - buffer.readable);
+          const runs = model.runs();
+          expect(runsOf(buffer)).toEqual(runs);
+          expect(buffer.outOfOrder).toBe(runs.reduce((sum, [from, to]) => sum + to! - from!, 0));
+        }
+        for (let chunk = buffer.read(7); chunk !== null; chunk = buffer.read(7)) {
+          for (const byte of chunk) if (byte !== byteAt(model.read++)) expect.fail(`byte ${model.read - 1}`);
+        }
+        expect(model.read).toBe(model.next);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('SHLD-31 fills a hole in any order of arrival', () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray([...Array(12).keys()], { minLength: 12 }), (order) => {
+        const buffer = new ReceiveBuffer(allocator(), 1 << 20, 100);
+        let next = 0;
+        for (const i of order) {
+          // Each overlaps its neighbours.
+          const from = Math.max(next, i * 1000 - 10);
+          const to = i * 1000 + 1010;
+          if (to > next) next += write(buffer, from - next, from, to);
+        }
+        expect(next).toBe(12_010);
+        expect(buffer.runs).toBe(0);
+      }),
+    );
+  });
+
+  it('gives a chunk away for good: later text does not change it', () => {
+    const buffer = new ReceiveBuffer(allocator(), 1 << 16, 10);
+    write(buffer, 0, 0, 10);
+    write(buffer, 0, 10, 20);
+    const first = buffer.read(15)!;
+    const copy = [...first];
+    write(buffer, 0, 20, 40);
+    expect([...first]).toEqual(copy);
+    first.fill(0);
+    let position = first.length;
+    for (let chunk = buffer.read(100); chunk !== null; chunk = buffer.read(100)) {
+      for (const byte of chunk) expect(byte).toBe(byteAt(position++));
+    }
+    expect(position).toBe(40);
+  });
+
+  it('refuses a run beyond its limit, keeps what it has, and takes it once there is room', () => {
+    const buffer = new ReceiveBuffer(allocator(), 1 << 16, 3);
+    for (const at of [2, 4, 6]) expect(write(buffer, at, at, at + 1)).toBe(0);
+    expect(write(buffer, 8, 8, 9)).toBe(-1);
+    expect(runsOf(buffer)).toEqual([
+      [2, 3],
+      [4, 5],
+      [6, 7],
+    ]);
+    // Joining runs needs no new one.
+    expect(write(buffer, 3, 3, 4)).toBe(0);
+    expect(write(buffer, 8, 8, 9)).toBe(0);
+    expect(write(buffer, 0, 0, 2)).toBe(5);
+    expect(runsOf(buffer)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  it('keeps its memory within the window and an overhead under one-byte segments, every second byte', () => {
+    const memory = allocator();
+    const size = 64 * 1024;
+    const buffer = new ReceiveBuffer(memory, size, 1 << 20);
+    for (let p = 1; p < size; p += 2) expect(write(buffer, p, p, p + 1)).toBe(0);
+    expect(memory.bytes).toBeLessThanOrEqual(size + 4096);
+    for (let p = 0; p < size; p += 2) expect(write(buffer, 0, p, p + 1)).toBe(2);
+    expect(buffer.readable).toBe(size);
+    expect(memory.bytes).toBeLessThanOrEqual(4 * size);
+  });
+
+  it('stays quick under hostile one-byte segments, from the far end to the near one, up to the limit of runs', () => {
+    const limit = 4096;
+    const buffer = new ReceiveBuffer(allocator(), 1 << 24, limit);
+    const one = Uint8Array.of(1);
+    const begin = process.hrtime.bigint();
+    for (let i = limit; i > 0; i--) expect(buffer.write(2 * i, one, 0, 1)).toBe(0);
+    for (let i = 0; i < 20 * limit; i++) expect(buffer.write(1 + 2 * (i % 7) + 4 * limit, one, 0, 1)).toBe(-1);
+    // 25 µs each at most, for what takes about one: a walk along the runs would take longer.
+    expect(Number(process.hrtime.bigint() - begin) / (21 * limit)).toBeLessThan(25_000);
+  });
+
+  it('clear and dropRuns leave nothing behind', () => {
+    const buffer = new ReceiveBuffer(allocator(), 1 << 16, 10);
+    write(buffer, 0, 0, 10);
+    write(buffer, 5, 15, 20);
+    buffer.dropRuns();
+    expect([buffer.runs, buffer.outOfOrder, buffer.readable]).toEqual([0, 0, 10]);
+    write(buffer, 5, 15, 20);
+    buffer.clear();
+    expect([buffer.runs, buffer.outOfOrder, buffer.readable, buffer.read(10)]).toEqual([0, 0, 0, null]);
+  });
+});
