@@ -21,7 +21,8 @@ export class Addresses<D> {
   readonly #all: Assigned<D>[] = [];
   /** By a cheap hash of the words. The keys are ours, nobody outside can choose them to collide. */
   readonly #byHash = new Map<number, Assigned<D>[]>();
-  readonly #broadcasts = new Set<number>();
+  /** One or two: a scan is faster than a hash. */
+  #broadcasts = new Int32Array(0);
   #loopback4 = false;
   /** The last address found: nearly every packet is for the same one. */
   #last: IpAddress | null = null;
@@ -125,7 +126,7 @@ export class Addresses<D> {
 
   /** 255.255.255.255, or the broadcast address of a subnet that we are on. `w3`: the last word. */
   isBroadcast(family: Family, w3: number): boolean {
-    return family === 4 && (w3 === -1 || this.#broadcasts.has(w3));
+    return family === 4 && (w3 === -1 || this.#broadcasts.includes(w3));
   }
 
   /**
@@ -165,8 +166,7 @@ export class Addresses<D> {
     this.version++;
     this.#last = null;
     this.#loopback4 = this.#all.some(({ address }) => address.family === 4 && address.isLoopback);
-    this.#broadcasts.clear();
-    for (const { broadcast } of this.#all) if (broadcast !== null) this.#broadcasts.add(broadcast);
+    this.#broadcasts = Int32Array.from(this.#all.flatMap(({ broadcast }) => (broadcast === null ? [] : [broadcast])));
   }
 }
 

@@ -9,4 +9,6 @@ export interface Host {
    * One wake-up at a time is all the stack asks for, and it keeps a host's event loop alive only while `keepAlive` is true.
    */
   wakeAt(deadline: number, callback: () => void): void;
+  /** Calls `callback` once, as soon as what runs now has returned to the host and what waits for it had its turn. */
+  soon(callback: () => void): void;
 }

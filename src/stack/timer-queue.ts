@@ -77,7 +77,10 @@ export class TimerQueue<T> {
     }
     if (before === NEVER) this.armed++;
     if (this.#where[id] !== NOWHERE) {
-      if (deadline >= this.#filed[id]!) return;
+      if (deadline >= this.#filed[id]!) {
+        if (deadline < this.#next) this.#next = deadline;
+        return;
+      }
       this.#unlink(id);
     }
     this.#file(id);

@@ -21,6 +21,8 @@ export const DROP_REASONS = [
   'ACK too old', // RFC 5961 §5.2
   'text after CLOSE', // §3.6.1, SHLD-3: nobody will read it; answered by RST
   'text after FIN', // §3.10.7.4, seventh
+  'accept queue full', // the ACK that would complete a handshake: nobody accepts (Linux's ListenOverflows)
+  'SYN queue full', // `tcp_max_syn_backlog`
   'out of buffer', // the reassembly queue is at its limit
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -1,5 +1,5 @@
-import type { Segment } from '../wire/segment.ts';
-import { add, diff, ge, gt, le, lt } from '../wire/seq.ts';
+import { type Segment, SYN } from '../wire/segment.ts';
+import { add, diff, ge, gt, le, lt, type Seq } from '../wire/seq.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Windows: RFC 9293 §3.8.6, RFC 7323 §2. */
@@ -56,7 +56,7 @@ export function windowUpdateDue(tcb: Tcb): boolean {
 
 /** SEG.WND in bytes: never scaled on a SYN (RFC 7323 §2.2). */
 export function segmentWindow(tcb: Tcb, segment: Segment): number {
-  return segment.wnd << tcb.sndWindScale;
+  return segment.has(SYN) ? segment.wnd : segment.wnd << tcb.sndWindScale;
 }
 
 /**
@@ -77,6 +77,12 @@ export function setSendWindow(tcb: Tcb, segment: Segment, window: number): boole
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
   return changed;
+}
+
+/** Whether `number` is RCV.NXT or another in the receive window. */
+export function isInWindow(tcb: Tcb, number: Seq): boolean {
+  const ahead = diff(number, tcb.rcvNxt);
+  return ahead === 0 || (ahead > 0 && ahead < rcvWnd(tcb));
 }
 
 /** RFC 9293 §3.10.7.4, first: the four cases of the acceptability test. */

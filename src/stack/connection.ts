@@ -1,0 +1,189 @@
+import * as core from '../tcp/connection.ts';
+import * as notices from '../tcp/notices.ts';
+import { CLOSED, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { Engine } from './engine.ts';
+import type { Listener } from './listener.ts';
+import type { Port } from './port.ts';
+import type { SocketEvents, TcpSocket } from './socket.ts';
+
+const NO_EVENTS: SocketEvents = {};
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
+
+/** A connection of a stack: the TCB, what the stack keeps beside it, and the application's end of it. */
+export class Connection implements TcpSocket {
+  events: SocketEvents = NO_EVENTS;
+  readonly tcb: Tcb;
+  readonly port: Port;
+  readonly #engine: Engine;
+
+  /** Number of its timer; −1 when the stack no longer knows the connection. For the engine. */
+  timer = -1;
+  /** It waits for the output pass of the batch, or to deliver notices. For the engine. */
+  dirty = false;
+  heard = false;
+  /** Where it was opened by a peer and nobody has accepted it yet. For the listener. */
+  listener: Listener | null = null;
+
+  /** `onReadable` was called, and `receive` has not returned null since. */
+  #readableTold = false;
+  #over = false;
+  #shutdownLater = false;
+
+  constructor(engine: Engine, tcb: Tcb, port: Port) {
+    this.#engine = engine;
+    this.tcb = tcb;
+    this.port = port;
+    tcb.owner = this;
+    tcb.gsoMax = port.device.offload.maxGso;
+  }
+
+  get localAddress(): IpAddress {
+    return this.tcb.localAddress;
+  }
+
+  get localPort(): number {
+    return this.tcb.localPort;
+  }
+
+  get remoteAddress(): IpAddress {
+    return this.tcb.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.tcb.remotePort;
+  }
+
+  /** TIME-WAIT is not this object's any more but the stack's: it lasts as long as the stack remembers it. */
+  get state(): State {
+    if (this.tcb.state === TIME_WAIT && !this.#engine.timeWait.has(this.tcb)) return CLOSED;
+    return this.tcb.state;
+  }
+
+  send(bytes: Uint8Array, copy = true): number {
+    if (this.#shutdownLater) return -1;
+    const taken = core.send(this.tcb, bytes, copy, this.#engine.now());
+    this.#engine.settle(this);
+    return taken;
+  }
+
+  sendUrgent(bytes: Uint8Array, copy = true): number {
+    const taken = core.sendUrgent(this.tcb, bytes, copy, this.#engine.now());
+    this.#engine.settle(this);
+    return taken;
+  }
+
+  receive(max = EVERYTHING): Uint8Array | null {
+    if (this.tcb.receiveBuffer.readable === 0) {
+      this.#readableTold = false;
+      return null;
+    }
+    const bytes = core.receive(this.tcb, max, this.#engine.now());
+    this.#engine.settle(this);
+    return bytes;
+  }
+
+  get ended(): boolean {
+    return core.atEnd(this.tcb);
+  }
+
+  /** While the connection opens, the FIN waits for it: §3.10.4 would give up the attempt, which is what `close` is for. */
+  shutdown(): void {
+    if (this.tcb.state === SYN_SENT) {
+      this.#shutdownLater = true;
+      return;
+    }
+    core.close(this.tcb, this.#engine.now());
+    this.#engine.settle(this);
+  }
+
+  close(): void {
+    core.release(this.tcb, this.#engine.now());
+    this.#engine.settle(this);
+  }
+
+  abort(): void {
+    if (this.timer < 0) return;
+    core.abort(this.tcb, this.#engine.now());
+    this.#engine.settle(this);
+  }
+
+  setNoDelay(on: boolean): void {
+    this.tcb.noDelay = on;
+    this.#push(on);
+  }
+
+  setCork(on: boolean): void {
+    this.tcb.cork = on;
+    this.#push(!on);
+  }
+
+  setKeepAlive(on: boolean, time?: number, interval?: number, probes?: number): void {
+    const { tcb } = this;
+    if (time !== undefined) tcb.keepAliveTime = time;
+    if (interval !== undefined) tcb.keepAliveInterval = interval;
+    if (probes !== undefined) tcb.keepAliveProbes = probes;
+    if (this.timer < 0) return;
+    core.setKeepAlive(tcb, on, this.#engine.now());
+    this.#engine.settle(this);
+  }
+
+  setUserTimeout(time: number): void {
+    this.tcb.userTimeout = time;
+  }
+
+  get unacknowledged(): number {
+    return this.tcb.sendBuffer.length;
+  }
+
+  get sendSpace(): number {
+    return Math.max(0, this.tcb.sendBufferSize - this.tcb.sendBuffer.length);
+  }
+
+  get readable(): number {
+    return this.tcb.receiveBuffer.readable;
+  }
+
+  get bytesSent(): number {
+    return this.tcb.bytesSent;
+  }
+
+  get bytesReceived(): number {
+    return this.tcb.bytesReceived;
+  }
+
+  /** Tells the application what came up, in the order of a connection's life. For the engine, which calls when nothing is half done. */
+  deliver(): void {
+    const { tcb } = this;
+    const n = tcb.notices;
+    tcb.notices = 0;
+    if (this.#over) return;
+    if (n & notices.CONNECTED && this.#shutdownLater) this.shutdown();
+    if (n & notices.CONNECTED) this.events.onConnect?.();
+    if (n & notices.ADVICE && tcb.softError !== null && this.#goesOn(n)) this.events.onAdvice?.(tcb.softError);
+    if (n & notices.URGENT && this.#goesOn(n)) this.events.onAdvice?.('urgent');
+    if (n & notices.WRITABLE && this.#goesOn(n)) this.events.onWritable?.();
+    if (n & notices.READABLE && !this.#readableTold && tcb.receiveBuffer.readable > 0) {
+      this.#readableTold = true;
+      this.events.onReadable?.();
+    }
+    if (n & notices.ENDED && this.#goesOn(n)) this.events.onEnd?.();
+    if (n & notices.OVER) {
+      this.#over = true;
+      this.events.onClose?.(tcb.failure);
+    }
+  }
+
+  /** False where a callback ended the connection meanwhile: then only `onClose` is left to say. `told`: the notices at hand. */
+  #goesOn(told: number): boolean {
+    return this.tcb.failure === null || (told & notices.OVER) !== 0;
+  }
+
+  /** What Nagle or the cork held back may go now. */
+  #push(now: boolean): void {
+    if (!now || this.timer < 0) return;
+    core.output(this.tcb, this.#engine.now());
+    this.#engine.settle(this);
+  }
+}

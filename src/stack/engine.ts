@@ -1,0 +1,415 @@
+import type { TcpConfig } from '../tcp/config.ts';
+import { output, segmentArrives, timeout } from '../tcp/connection.ts';
+import { Counters } from '../tcp/counters.ts';
+import type { Environment } from '../tcp/environment.ts';
+import { resetFor } from '../tcp/events/closed.ts';
+import { listenVerdict } from '../tcp/events/listen.ts';
+import { openPassive } from '../tcp/events/open.ts';
+import { mayReopen } from '../tcp/events/time-wait.ts';
+import { IsnGenerator } from '../tcp/isn.ts';
+import { CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
+import { Tcb } from '../tcp/tcb.ts';
+import { thaw } from '../tcp/time-wait.ts';
+import { nextDeadline } from '../tcp/timers.ts';
+import type { FourTuple, Trace } from '../tcp/trace.ts';
+import type { IpHeader } from '../wire/ip-header.ts';
+import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
+import { add, diff, le, type Seq } from '../wire/seq.ts';
+import { Connection } from './connection.ts';
+import { Demux, portsWord } from './demux.ts';
+import { HalfSipHash } from './half-siphash.ts';
+import type { Host } from './host.ts';
+import { type Listener, Listeners } from './listener.ts';
+import { transmitSegment } from './output.ts';
+import type { Port } from './port.ts';
+import { Slabs } from './slabs.ts';
+import { TimeWaitTable } from './time-wait.ts';
+import { TimerQueue } from './timer-queue.ts';
+import { type StackWarning, Warnings } from './warnings.ts';
+
+/** Linux's distance between the numbers of a connection in TIME-WAIT and those of the next one with its four-tuple. */
+const BEYOND_OLD = 65_537;
+const SECOND = 1_000_000;
+
+/**
+ * What a stack does with segments and time: finds whom a segment is for, lets the protocol work, keeps timers, and tells applications last.
+ * The rooms of the protocol know nothing of it; applications see `Stack` and sockets.
+ *
+ * A batch of frames is one turn: each segment is processed as it comes, and what may wait (ACKs, text, notices) is for the end of the
+ * batch (RFC 9293 §3.10.7.4: MUST-58, MUST-59).
+ */
+export class Engine implements Environment {
+  readonly host: Host;
+  readonly config: TcpConfig;
+  readonly counters = new Counters();
+  readonly demux: Demux<Connection>;
+  readonly listeners = new Listeners();
+  readonly timers = new TimerQueue<Connection>();
+  readonly timeWait: TimeWaitTable;
+  readonly warnings = new Warnings();
+  trace: Trace | null;
+
+  readonly #isn: IsnGenerator;
+  readonly #slabs = new Slabs();
+  #dirty: Connection[] = [];
+  #heard: (Connection | Listener)[] = [];
+  #delivering = false;
+  /** A turn of our own is arranged with the host. */
+  #soon = false;
+  #now = 0;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  /** The next connection's ISN must be beyond it. */
+  #floor: Seq | null = null;
+  #challengeSecond = -1;
+  #challengesLeft = 0;
+  /** What else has deadlines: reassembly. */
+  readonly clocks: { next(): number; expire(now: number): void }[] = [];
+  readonly #reply = new Segment();
+
+  constructor(host: Host, config: TcpConfig, trace: Trace | null) {
+    this.host = host;
+    this.config = config;
+    this.trace = trace;
+    const secret = (length: number): Uint8Array => {
+      const bytes = new Uint8Array(length);
+      host.random(bytes);
+      return bytes;
+    };
+    this.#isn = new IsnGenerator(secret(32));
+    this.demux = new Demux(secret(8));
+    this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
+  }
+
+  /** µs, never backwards. */
+  now(): number {
+    this.#now = Math.max(this.#now, this.host.now());
+    return this.#now;
+  }
+
+  // Environment: what the protocol asks for.
+
+  emit(tcb: Tcb, segment: Segment, now: number): void {
+    const { port } = tcb.owner as { port: Port };
+    transmitSegment(port.device, tcb.localAddress, tcb.remoteAddress, segment, tcb.ttl, tcb.dscp);
+    this.trace?.segment('out', tcb, segment, now);
+  }
+
+  initialSequence(tuple: FourTuple, now: number): Seq {
+    const isn = this.#isn.initialSequence(tuple, now);
+    const floor = this.#floor;
+    return floor !== null && le(isn, floor) ? add(floor, BEYOND_OLD) : isn;
+  }
+
+  timestampOffset(tuple: FourTuple): number {
+    return this.#isn.timestampOffset(tuple);
+  }
+
+  /** RFC 5961 §7: so many a second. The number is random around the limit, so that nobody can count who else used some (CVE-2016-5696). */
+  challengeAck(now: number): boolean {
+    const second = Math.floor(now / SECOND);
+    if (second !== this.#challengeSecond) {
+      this.#challengeSecond = second;
+      const half = (this.config.tcp_challenge_ack_limit + 1) >>> 1;
+      const dice = new Uint8Array(4);
+      this.host.random(dice);
+      const random = new DataView(dice.buffer).getUint32(0);
+      this.#challengesLeft = half + (random % (this.config.tcp_challenge_ack_limit + 1));
+    }
+    if (this.#challengesLeft <= 0) return false;
+    this.#challengesLeft--;
+    return true;
+  }
+
+  allocate(size: number): Uint8Array {
+    return this.#slabs.take(size);
+  }
+
+  // What arrives.
+
+  /** A segment for one of our addresses. `now`: when it arrived, never before an earlier one's. */
+  segment(port: Port, header: IpHeader, segment: Segment, now: number): void {
+    this.#now = Math.max(this.#now, now);
+    this.counters.InSegs += segment.wireSegments;
+    const family = header.version;
+    const ports = portsWord(segment.destinationPort, segment.sourcePort);
+    const { destination0: l0, destination1: l1, destination2: l2, destination3: l3 } = header;
+    const { source0: r0, source1: r1, source2: r2, source3: r3 } = header;
+    const connection = this.demux.findWords(family, l0, l1, l2, l3, r0, r1, r2, r3, ports);
+    if (connection !== null) {
+      this.#toConnection(connection, segment, this.#now);
+      return;
+    }
+    const id = this.timeWait.findWords(family, l0, l1, l2, l3, r0, r1, r2, r3, ports);
+    if (id >= 0) this.#toTimeWait(port, family, id, segment, this.#now);
+    else this.#toListener(port, tupleOf(header, segment), segment, this.#now);
+  }
+
+  /** The end of a batch. */
+  flush(now: number): void {
+    this.#now = Math.max(this.#now, now);
+    const dirty = this.#dirty;
+    for (let i = 0; i < dirty.length; i++) {
+      const connection = dirty[i]!;
+      connection.dirty = false;
+      if (connection.timer < 0) continue;
+      output(connection.tcb, this.#now);
+      this.#review(connection);
+    }
+    dirty.length = 0;
+    this.deliver();
+  }
+
+  #toConnection(connection: Connection, segment: Segment, now: number): void {
+    const { tcb } = connection;
+    this.trace?.segment('in', tcb, segment, now);
+    if (tcb.state === SYN_RECEIVED && connection.listener?.full === true && this.#overflow(connection, segment, now))
+      return;
+    segmentArrives(tcb, segment, now);
+    const { state } = tcb;
+    if (state <= LISTEN || state === TIME_WAIT) {
+      output(tcb, now);
+      this.#review(connection);
+      return;
+    }
+    if (connection.listener !== null && state >= ESTABLISHED) this.#established(connection, connection.listener);
+    if (!connection.dirty) {
+      connection.dirty = true;
+      this.#dirty.push(connection);
+    }
+  }
+
+  /** The ACK that would complete a handshake while the accept queue is full: as if it had been lost, or a RST (`tcp_abort_on_overflow`). */
+  #overflow(connection: Connection, segment: Segment, now: number): boolean {
+    if ((segment.flags & (ACK | RST | SYN)) !== ACK) return false;
+    this.counters.ListenOverflows++;
+    this.counters.ListenDrops++;
+    if (this.config.tcp_abort_on_overflow) {
+      connection.abort();
+      return true;
+    }
+    this.trace?.drop(connection.tcb, segment, 'accept queue full', now);
+    this.counters.drops['accept queue full']++;
+    return true;
+  }
+
+  #established(connection: Connection, listener: Listener): void {
+    if (!listener.established(connection)) return;
+    if (listener.heard) return;
+    listener.heard = true;
+    this.#heard.push(listener);
+  }
+
+  #toTimeWait(port: Port, family: 4 | 6, id: number, segment: Segment, now: number): void {
+    const tuple = this.timeWait.tuple(family, id);
+    const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple));
+    const tcb = thaw(this, tuple, record, now);
+    tcb.owner = { port };
+    const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
+    if (listener !== null && mayReopen(tcb, segment)) {
+      this.timeWait.remove(family, id);
+      this.trace?.state(tuple, TIME_WAIT, CLOSED, 'rcv SYN', now);
+      this.#floor = record.sndNxt;
+      this.#open(listener, port, tuple, segment, now);
+      this.#floor = null;
+      return;
+    }
+    this.trace?.segment('in', tuple, segment, now);
+    segmentArrives(tcb, segment, now);
+    output(tcb, now);
+    if (tcb.state === CLOSED) this.timeWait.remove(family, id);
+    else if (tcb.closeAt !== record.closeAt) this.timeWait.restart(family, id, tcb.closeAt, tcb.tsRecent);
+  }
+
+  #toListener(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+    const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
+    const verdict = listener === null ? 'reset' : listenVerdict(segment);
+    if (listener !== null && verdict === 'open') {
+      this.#open(listener, port, tuple, segment, now);
+      return;
+    }
+    this.trace?.segment('in', tuple, segment, now);
+    const reason =
+      listener === null
+        ? 'closed'
+        : segment.has(RST)
+          ? 'RST to LISTEN'
+          : segment.has(ACK)
+            ? 'ACK to LISTEN'
+            : 'no SYN to LISTEN';
+    this.counters.drops[reason]++;
+    this.trace?.drop(tuple, segment, reason, now);
+    if (verdict === 'reset') this.#reset(port, tuple, segment, now);
+  }
+
+  #open(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+    if (listener.full || listener.synQueue >= this.config.tcp_max_syn_backlog) {
+      this.trace?.segment('in', tuple, segment, now);
+      const reason = listener.full ? 'accept queue full' : 'SYN queue full';
+      this.counters.drops[reason]++;
+      this.trace?.drop(tuple, segment, reason, now);
+      if (listener.full) this.counters.ListenOverflows++;
+      this.counters.ListenDrops++;
+      return;
+    }
+    const connection = this.create(tuple, port);
+    openPassive(connection.tcb, now);
+    listener.opened(connection);
+    this.#toConnection(connection, segment, now);
+  }
+
+  /** RFC 9293 §3.10.7.1: the answer to a segment for nobody. */
+  #reset(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+    if (!resetFor(segment, this.#reply)) return;
+    this.counters.OutRsts++;
+    this.counters.OutSegs++;
+    const { localAddress, remoteAddress } = tuple;
+    transmitSegment(port.device, localAddress, remoteAddress, this.#reply, this.config.ip_default_ttl, 0);
+    this.trace?.segment('out', tuple, this.#reply, now);
+  }
+
+  /** RFC 5927 §4.1: the number an ICMP error quotes must be one that is in flight. Null where there is no such connection. */
+  quoted(tuple: FourTuple, sequence: Seq): Connection | null {
+    const connection = this.demux.find(tuple.localAddress, tuple.localPort, tuple.remoteAddress, tuple.remotePort);
+    if (connection === null) return null;
+    const { tcb } = connection;
+    const at = diff(sequence, tcb.sndUna);
+    return at >= 0 && at <= diff(tcb.sndNxt, tcb.sndUna) ? connection : null;
+  }
+
+  // Connections' lives.
+
+  /** A connection that the stack knows from now on. The tuple must be free. */
+  create(tuple: FourTuple, port: Port): Connection {
+    const tcb = new Tcb(this, tuple, this.config);
+    const connection = new Connection(this, tcb, port);
+    const mtu = Math.min(port.device.mtu, 65_535);
+    const headers = tuple.localAddress.family === 4 ? 40 : 60;
+    tcb.pathMss = Math.max(1, mtu - headers);
+    tcb.rcvMss = tcb.pathMss;
+    connection.timer = this.timers.add(connection);
+    this.demux.insert(connection);
+    return connection;
+  }
+
+  /** After an application's call: timers and notices follow, and the callbacks come when the call has returned. */
+  settle(connection: Connection): void {
+    this.#review(connection);
+    this.#arrange();
+  }
+
+  /** What the TCB's state means for the stack. */
+  #review(connection: Connection): void {
+    const { tcb } = connection;
+    if (connection.timer >= 0) {
+      const { state } = tcb;
+      if (state > LISTEN && state !== TIME_WAIT) this.timers.arm(connection.timer, nextDeadline(tcb));
+      else this.#forget(connection);
+    }
+    if (tcb.notices !== 0 && connection.listener === null && !connection.heard) {
+      connection.heard = true;
+      this.#heard.push(connection);
+    }
+  }
+
+  #forget(connection: Connection): void {
+    const { tcb } = connection;
+    this.timers.remove(connection.timer);
+    connection.timer = -1;
+    this.demux.remove(connection);
+    connection.listener?.failed(connection);
+    if (tcb.state === TIME_WAIT) this.#wait(tcb);
+  }
+
+  #wait(tcb: Tcb): void {
+    const kept = this.timeWait.add(tcb, {
+      sndNxt: tcb.sndNxt,
+      rcvNxt: tcb.rcvNxt,
+      rcvWnd: Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt)),
+      rcvWindScale: tcb.rcvWindScale,
+      timestamps: tcb.timestamps,
+      tsRecent: tcb.tsRecent,
+      tsOffset: tcb.tsOffset,
+      closeAt: tcb.closeAt,
+    });
+    if (kept) return;
+    this.counters.TCPTimeWaitOverflow++;
+    this.warnings.add('time-wait overflow', this.config.tcp_max_tw_buckets, this.#now);
+    this.trace?.state(tcb, TIME_WAIT, CLOSED, 'timeout', this.#now);
+  }
+
+  // Time and callbacks.
+
+  #turn = (): void => {
+    this.#soon = false;
+    this.deliver();
+  };
+
+  /** Someone must hear something, and it is not the moment. */
+  #arrange(): void {
+    if (this.#delivering) return;
+    if ((this.#heard.length > 0 || this.warnings.pending) && !this.#soon) {
+      this.#soon = true;
+      this.host.soon(this.#turn);
+    }
+    this.#wake();
+  }
+
+  /** Applications hear what came up. What throws there is theirs: it leaves through the host, and the rest is told in the next turn. */
+  deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    let told = 0;
+    try {
+      while (told < this.#heard.length) {
+        const one = this.#heard[told++]!;
+        one.heard = false;
+        if (one instanceof Connection) one.deliver();
+        else if (!one.closed) one.onConnection();
+      }
+      this.warnings.deliver();
+    } finally {
+      if (told === this.#heard.length) this.#heard.length = 0;
+      else this.#heard.splice(0, told);
+      this.#delivering = false;
+      this.#arrange();
+    }
+  }
+
+  #wake(): void {
+    let next = Math.min(this.timers.next, this.timeWait.nextExpiry);
+    for (const clock of this.clocks) next = Math.min(next, clock.next());
+    if (next === this.#wakeAt) return;
+    this.#wakeAt = next;
+    this.host.wakeAt(next, this.#awake);
+  }
+
+  #awake = (): void => {
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    const now = this.now();
+    this.timers.expire(now, this.#fire);
+    this.timeWait.expire(now, this.#expired);
+    for (const clock of this.clocks) clock.expire(now);
+    this.deliver();
+  };
+
+  #fire = (connection: Connection): void => {
+    timeout(connection.tcb, this.#now);
+    this.#review(connection);
+  };
+
+  #expired = (tuple: FourTuple): void => {
+    this.trace?.timer(tuple, 'TIME-WAIT', this.#now);
+    this.trace?.state(tuple, TIME_WAIT, CLOSED, 'timeout', this.#now);
+  };
+}
+
+export type { StackWarning };
+
+function tupleOf(header: IpHeader, segment: Segment): FourTuple {
+  return {
+    localAddress: header.destinationAddress(),
+    localPort: segment.destinationPort,
+    remoteAddress: header.sourceAddress(),
+    remotePort: segment.sourcePort,
+  };
+}

@@ -1,0 +1,6 @@
+/** `synfin/stack`: a host's TCP/IP on any device. */
+export type { Host } from './host.ts';
+export type { ConnectionRow, StackStats } from './netstat.ts';
+export * from './socket.ts';
+export { type DeviceAddress, Stack, type StackOptions } from './stack.ts';
+export type { StackWarning } from './warnings.ts';

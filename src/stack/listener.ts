@@ -1,0 +1,138 @@
+import type { IpAddress } from '../wire/address.ts';
+import type { Connection } from './connection.ts';
+import type { Engine } from './engine.ts';
+import { StackError, type TcpListener, type TcpSocket } from './socket.ts';
+
+/** A listener: half-open connections, whose handshake goes on, and established ones that wait to be accepted. */
+export class Listener implements TcpListener {
+  readonly localAddress: IpAddress | null;
+  readonly localPort: number;
+  /** The only family it listens on, where it has no address; null: both. */
+  readonly family: 4 | 6 | null;
+  readonly backlog: number;
+  onConnection: () => void = nothing;
+  /** `onConnection` is to be called. For the engine. */
+  heard = false;
+  closed = false;
+  readonly #engine: Engine;
+  readonly #halfOpen = new Set<Connection>();
+  #waiting: Connection[] = [];
+
+  constructor(engine: Engine, address: IpAddress | null, port: number, family: 4 | 6 | null, backlog: number) {
+    this.#engine = engine;
+    this.localAddress = address;
+    this.localPort = port;
+    this.family = address === null ? family : address.family;
+    this.backlog = backlog;
+  }
+
+  get synQueue(): number {
+    return this.#halfOpen.size;
+  }
+
+  get acceptQueue(): number {
+    return this.#waiting.length;
+  }
+
+  /** As with Linux, `backlog + 1` connections may wait. */
+  get full(): boolean {
+    return this.#waiting.length > this.backlog;
+  }
+
+  accept(): TcpSocket | null {
+    const connection = this.#waiting.shift();
+    if (connection === undefined) return null;
+    connection.listener = null;
+    this.#engine.settle(connection);
+    return connection;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#engine.listeners.remove(this);
+    for (const connection of [...this.#halfOpen, ...this.#waiting]) {
+      connection.listener = null;
+      connection.abort();
+    }
+    this.#halfOpen.clear();
+    this.#waiting = [];
+  }
+
+  /** A SYN opened `connection`. */
+  opened(connection: Connection): void {
+    connection.listener = this;
+    this.#halfOpen.add(connection);
+  }
+
+  /** Its handshake is complete. False where it is not one of the half-open. */
+  established(connection: Connection): boolean {
+    if (!this.#halfOpen.delete(connection)) return false;
+    this.#waiting.push(connection);
+    return true;
+  }
+
+  /** Its handshake failed. One that waits to be accepted stays: whoever accepts it learns how it ended. */
+  failed(connection: Connection): void {
+    if (this.#halfOpen.delete(connection)) connection.listener = null;
+  }
+
+  takes(address: IpAddress): boolean {
+    if (this.localAddress !== null) return this.localAddress.equals(address);
+    return this.family === null || this.family === address.family;
+  }
+
+  /** Whether both would hear the same SYN. */
+  conflicts(address: IpAddress | null, family: 4 | 6 | null): boolean {
+    if (this.localAddress !== null && address !== null) return this.localAddress.equals(address);
+    const mine = this.family;
+    const other = address === null ? family : address.family;
+    return mine === null || other === null || mine === other;
+  }
+}
+
+/** All listeners of a stack, by port. One with an address goes before one for every address. */
+export class Listeners {
+  readonly #byPort = new Map<number, Listener[]>();
+
+  find(address: IpAddress, port: number): Listener | null {
+    const there = this.#byPort.get(port);
+    if (there === undefined) return null;
+    let any: Listener | null = null;
+    for (const listener of there) {
+      if (!listener.takes(address)) continue;
+      if (listener.localAddress !== null) return listener;
+      any = listener;
+    }
+    return any;
+  }
+
+  free(address: IpAddress | null, family: 4 | 6 | null, port: number): boolean {
+    return !this.#byPort.get(port)?.some((l) => l.conflicts(address, family));
+  }
+
+  add(listener: Listener): void {
+    if (!this.free(listener.localAddress, listener.family, listener.localPort)) {
+      const where = listener.localAddress === null ? 'every address' : `${listener.localAddress}`;
+      throw new StackError(
+        'EADDRINUSE',
+        `port ${listener.localPort} of ${where} is in use: close its listener, or choose another`,
+      );
+    }
+    const there = this.#byPort.get(listener.localPort);
+    if (there === undefined) this.#byPort.set(listener.localPort, [listener]);
+    else there.push(listener);
+  }
+
+  remove(listener: Listener): void {
+    const there = this.#byPort.get(listener.localPort)?.filter((l) => l !== listener) ?? [];
+    if (there.length === 0) this.#byPort.delete(listener.localPort);
+    else this.#byPort.set(listener.localPort, there);
+  }
+
+  *[Symbol.iterator](): Generator<Listener> {
+    for (const there of this.#byPort.values()) yield* there;
+  }
+}
+
+function nothing(): void {}

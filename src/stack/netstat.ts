@@ -1,0 +1,107 @@
+import { LISTEN, STATE_NAMES, type StateName, TIME_WAIT } from '../tcp/state.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { Engine } from './engine.ts';
+
+/** One line of `ss`. */
+export interface ConnectionRow {
+  readonly state: StateName;
+  /** Bytes received and not read; of a listener, connections that wait to be accepted. */
+  readonly recvQ: number;
+  /** Bytes sent and not acknowledged, or not sent; of a listener, its backlog. */
+  readonly sendQ: number;
+  /** Null: every address. */
+  readonly localAddress: IpAddress | null;
+  readonly localPort: number;
+  /** Null for a listener. */
+  readonly remoteAddress: IpAddress | null;
+  readonly remotePort: number;
+  /** The timer that is due first, in `ss`'s words, and in how many µs; null where none runs. */
+  readonly timer: { readonly name: 'on' | 'persist' | 'keepalive' | 'timewait' | 'delack'; readonly in: number } | null;
+  /** Retransmissions in a row. */
+  readonly retries: number;
+}
+
+export interface StackStats {
+  /** By state; LISTEN counts listeners. */
+  readonly states: Readonly<Record<StateName, number>>;
+  /** Connections with a TCB: without listeners and TIME-WAIT. */
+  readonly connections: number;
+  readonly timeWait: number;
+  readonly listeners: number;
+  /** Timers that run. */
+  readonly timers: number;
+  /** Bytes in send and receive buffers. */
+  readonly buffered: number;
+  /** Memory of the TIME-WAIT table, bytes. */
+  readonly timeWaitBytes: number;
+}
+
+export function rows(engine: Engine): ConnectionRow[] {
+  const now = engine.now();
+  const list: ConnectionRow[] = [];
+  for (const listener of engine.listeners) {
+    list.push({
+      state: 'LISTEN',
+      recvQ: listener.acceptQueue,
+      sendQ: listener.backlog,
+      localAddress: listener.localAddress,
+      localPort: listener.localPort,
+      remoteAddress: null,
+      remotePort: 0,
+      timer: null,
+      retries: 0,
+    });
+  }
+  for (const { tcb } of engine.demux) {
+    list.push({
+      state: STATE_NAMES[tcb.state],
+      recvQ: tcb.receiveBuffer.readable,
+      sendQ: tcb.sendBuffer.length,
+      localAddress: tcb.localAddress,
+      localPort: tcb.localPort,
+      remoteAddress: tcb.remoteAddress,
+      remotePort: tcb.remotePort,
+      timer: firstTimer(tcb, now),
+      retries: tcb.retries,
+    });
+  }
+  for (const { tuple, closeAt } of engine.timeWait.entries()) {
+    const timer = { name: 'timewait', in: Math.max(0, closeAt - now) } as const;
+    list.push({ state: 'TIME-WAIT', recvQ: 0, sendQ: 0, ...tuple, timer, retries: 0 });
+  }
+  return list;
+}
+
+export function stats(engine: Engine): StackStats {
+  const states = Object.fromEntries(STATE_NAMES.map((name) => [name, 0])) as Record<StateName, number>;
+  let connections = 0;
+  let listeners = 0;
+  let buffered = 0;
+  for (const { tcb } of engine.demux) {
+    connections++;
+    states[STATE_NAMES[tcb.state]]++;
+    buffered += tcb.sendBuffer.length + tcb.receiveBuffer.readable + tcb.receiveBuffer.outOfOrder;
+  }
+  for (const _ of engine.listeners) listeners++;
+  const timeWait = engine.timeWait.count;
+  states[STATE_NAMES[LISTEN]] = listeners;
+  states[STATE_NAMES[TIME_WAIT]] = timeWait;
+  const timers = engine.timers.armed + timeWait;
+  return { states, connections, timeWait, listeners, timers, buffered, timeWaitBytes: engine.timeWait.bytes };
+}
+
+function firstTimer(tcb: Tcb, now: number): ConnectionRow['timer'] {
+  const timers = [
+    ['on', tcb.retransmitAt],
+    ['persist', tcb.persistAt],
+    ['keepalive', tcb.keepAliveAt],
+    ['timewait', tcb.closeAt],
+    ['delack', tcb.delayedAckAt],
+  ] as const;
+  let first: ConnectionRow['timer'] = null;
+  for (const [name, at] of timers) {
+    if (at !== Number.POSITIVE_INFINITY && (first === null || at - now < first.in)) first = { name, in: at - now };
+  }
+  return first === null ? null : { name: first.name, in: Math.max(0, first.in) };
+}

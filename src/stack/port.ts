@@ -1,0 +1,21 @@
+import type { Device, Frame, FrameSink } from '../link/device.ts';
+import type { Input } from './input.ts';
+
+/** A device as the stack sees it: what arrives goes to the stack's input, and connections remember it as their way out. */
+export class Port implements FrameSink {
+  readonly device: Device;
+  readonly #input: Input;
+
+  constructor(device: Device, input: Input) {
+    this.device = device;
+    this.#input = input;
+  }
+
+  receive(frame: Frame, now: number): void {
+    this.#input.receive(this, frame, now);
+  }
+
+  flush(now: number): void {
+    this.#input.flush(now);
+  }
+}

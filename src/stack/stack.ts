@@ -1,0 +1,271 @@
+import { Addresses } from '../ip/addresses.ts';
+import { type Hop, Routes } from '../ip/routes.ts';
+import type { Device } from '../link/device.ts';
+import { Loopback } from '../link/loopback.ts';
+import { linux, type TcpConfig } from '../tcp/config.ts';
+import { openActive } from '../tcp/events/open.ts';
+import type { FourTuple, Trace } from '../tcp/trace.ts';
+import { IpAddress } from '../wire/address.ts';
+import { MAX_PACKET } from '../wire/ip-header.ts';
+import { Engine } from './engine.ts';
+import type { Host } from './host.ts';
+import { Input } from './input.ts';
+import { IpCounters } from './ip-counters.ts';
+import { Listener } from './listener.ts';
+import { type ConnectionRow, rows, type StackStats, stats } from './netstat.ts';
+import { Port } from './port.ts';
+import { EphemeralPorts } from './ports.ts';
+import { type ConnectOptions, type ListenOptions, StackError, type TcpListener, type TcpSocket } from './socket.ts';
+import type { StackWarning } from './warnings.ts';
+
+export interface StackOptions {
+  /** Clock, randomness and wake-ups: `NodeHost` of `synfin/tun`, or one of your own. */
+  readonly host: Host;
+  /** A profile, or one with changes: `{ ...linux, tcp_sack: false }`. Linux's choices where not given. */
+  readonly config?: TcpConfig;
+  /** Sees every segment, transition and timer. */
+  readonly trace?: Trace | null;
+  /** Whether the stack has 127.0.0.0/8 and ::1, and reaches its own addresses. True where not given. */
+  readonly loopback?: boolean;
+}
+
+/** An address of the stack on a device, and the subnet behind it. */
+export interface DeviceAddress {
+  readonly address: IpAddress;
+  /** 0 … 32 or 0 … 128. */
+  readonly prefixLength: number;
+}
+
+const LOOPBACK_V4 = IpAddress.parse('127.0.0.1')!;
+const LOOPBACK_V6 = IpAddress.parse('::1')!;
+const DEFAULT_BACKLOG = 511;
+
+/**
+ * A host's TCP/IP: devices, addresses and routes below, listeners and connections above.
+ *
+ * ```ts
+ * const stack = new Stack({ host: new NodeHost() });
+ * stack.addDevice(openTun({ addresses: ['10.9.0.1/24'] }), [{ address: IpAddress.parse('10.9.0.2')!, prefixLength: 24 }]);
+ * stack.listen({ port: 80 }, (socket) => { … });
+ * ```
+ *
+ * Nothing calls back into the application before the call that it made returns.
+ */
+export class Stack {
+  readonly host: Host;
+  readonly config: TcpConfig;
+  readonly ipCounters = new IpCounters();
+  readonly #engine: Engine;
+  readonly #addresses = new Addresses<Port>();
+  readonly #routes = new Routes<Port>(this.#addresses);
+  readonly #input: Input;
+  readonly #ports: Port[] = [];
+  readonly #ephemeral: EphemeralPorts;
+  #loopback: Loopback | null = null;
+  #loopbackPort: Port | null = null;
+  #closed = false;
+
+  constructor({ host, config = linux, trace = null, loopback = true }: StackOptions) {
+    this.host = host;
+    this.config = config;
+    this.#engine = new Engine(host, config, trace);
+    this.#input = new Input(this.#engine, this.#addresses, this.ipCounters);
+    const key = new Uint8Array(16);
+    host.random(key);
+    this.#ephemeral = new EphemeralPorts(config.ip_local_port_range, key, (bytes) => host.random(bytes));
+    if (loopback) this.#addLoopback();
+  }
+
+  get counters(): Engine['counters'] {
+    return this.#engine.counters;
+  }
+
+  /** The observer; may be changed at any time. */
+  get trace(): Trace | null {
+    return this.#engine.trace;
+  }
+
+  set trace(trace: Trace | null) {
+    this.#engine.trace = trace;
+  }
+
+  /** Called for what an operator should know of, at most once in five seconds for each kind. */
+  set onWarning(listener: ((warning: StackWarning) => void) | null) {
+    this.#engine.warnings.listener = listener;
+  }
+
+  /**
+   * Starts to use a device, and adds routes to the subnets of its addresses. Throws a TypeError where an address cannot be a host's or is
+   * there already.
+   */
+  addDevice(device: Device, addresses: readonly DeviceAddress[]): void {
+    const port = new Port(device, this.#input);
+    this.#ports.push(port);
+    for (const { address, prefixLength } of addresses) {
+      this.#addresses.add(address, prefixLength, port);
+      this.#routes.add({ prefix: address, length: prefixLength, device: port });
+    }
+    device.attach(port);
+  }
+
+  /** Adds an address to a device. */
+  addAddress(device: Device, address: IpAddress, prefixLength: number): void {
+    const port = this.#portOf(device);
+    this.#addresses.add(address, prefixLength, port);
+    this.#routes.add({ prefix: address, length: prefixLength, device: port });
+  }
+
+  /** Packets to this prefix leave through `device`. A length of 0 is the default route. */
+  addRoute(prefix: IpAddress, length: number, device: Device): void {
+    this.#routes.add({ prefix, length, device: this.#portOf(device) });
+  }
+
+  /** The stack's addresses, in the order they were added. */
+  get addresses(): readonly IpAddress[] {
+    return this.#addresses.list().map((a) => a.address);
+  }
+
+  /**
+   * Listens. With `onSocket` each connection is accepted as it comes, else `accept` it when `onConnection` says so. Throws a StackError:
+   * EADDRINUSE, EADDRNOTAVAIL, EINVAL.
+   */
+  listen(options: ListenOptions, onSocket?: (socket: TcpSocket) => void): TcpListener {
+    const { address: asked, family, port = 0, backlog = DEFAULT_BACKLOG } = options;
+    this.#mustBeOpen();
+    checkPort(port);
+    const address = asked === undefined || asked.isUnspecified ? null : asked;
+    const only = address === null ? (family ?? (asked?.family === 4 ? 4 : null)) : address.family;
+    if (address !== null && !this.#addresses.has(address)) {
+      throw new StackError('EADDRNOTAVAIL', `${address} is not an address of this stack: add it to a device first`);
+    }
+    const { listeners } = this.#engine;
+    const chosen = port || this.#ephemeral.pick(address, null, 0, (p) => listeners.free(address, only, p));
+    if (chosen === 0) throw new StackError('EADDRINUSE', 'all ports of ip_local_port_range are in use: widen it');
+    const length = Math.min(Math.max(0, backlog), this.config.somaxconn);
+    const listener = new Listener(this.#engine, address, chosen, only, length);
+    listeners.add(listener);
+    if (onSocket !== undefined) {
+      listener.onConnection = () => {
+        for (let socket = listener.accept(); socket !== null; socket = listener.accept()) onSocket(socket);
+      };
+    }
+    return listener;
+  }
+
+  /**
+   * Opens a connection: the SYN leaves at once, how it goes is told to `events`. Throws a StackError: ENETUNREACH without a route, EADDRINUSE
+   * where the ports or the four-tuple are taken, EADDRNOTAVAIL, EINVAL.
+   */
+  connect(options: ConnectOptions): TcpSocket {
+    const { remotePort, localPort = 0, events } = options;
+    this.#mustBeOpen();
+    checkPort(localPort);
+    checkPort(remotePort);
+    // RFC 1122 §3.2.1.3: "this host"; as everywhere, it means the loopback address.
+    const remote = options.remoteAddress.isUnspecified ? loopbackOf(options.remoteAddress) : options.remoteAddress;
+    if (remote.isMulticast || remote.isBroadcast) {
+      throw new StackError('ENETUNREACH', `${remote} is no address of one host: TCP connects two hosts`);
+    }
+    const hop = this.#way(remote);
+    if (hop === null) throw new StackError('ENETUNREACH', `no route to ${remote}: add one with addRoute`);
+    const local = options.localAddress?.isUnspecified === false ? options.localAddress : hop.source;
+    if (local.family !== remote.family) {
+      throw new StackError('EINVAL', `${local} cannot connect to ${remote}: they are of two families`);
+    }
+    if (!this.#addresses.has(local)) throw new StackError('EADDRNOTAVAIL', `${local} is not an address of this stack`);
+    const tuple = this.#tuple(local, localPort, remote, remotePort);
+    const connection = this.#engine.create(tuple, hop.device);
+    if (events !== undefined) connection.events = events;
+    openActive(connection.tcb, this.#engine.now());
+    this.#engine.settle(connection);
+    return connection;
+  }
+
+  /** Every connection and listener, in the columns of `ss`. */
+  connections(): ConnectionRow[] {
+    return rows(this.#engine);
+  }
+
+  /** How much there is of everything: all zero when all is over. */
+  stats(): StackStats {
+    return stats(this.#engine);
+  }
+
+  /** Resets what is open, and closes the devices. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of [...this.#engine.listeners]) listener.close();
+    for (const connection of [...this.#engine.demux]) connection.abort();
+    for (const port of this.#ports) port.device.close();
+    this.#loopback?.close();
+  }
+
+  /** The way to `remote`: to ourselves it leads through the loopback. */
+  #way(remote: IpAddress): Hop<Port> | null {
+    if (this.#loopbackPort !== null && this.#addresses.has(remote)) {
+      return { device: this.#loopbackPort, source: remote };
+    }
+    return this.#routes.lookup(remote);
+  }
+
+  #tuple(localAddress: IpAddress, localPort: number, remoteAddress: IpAddress, remotePort: number): FourTuple {
+    const { demux, timeWait, listeners } = this.#engine;
+    const free = (port: number): boolean => {
+      const tuple = { localAddress, localPort: port, remoteAddress, remotePort };
+      return demux.find(localAddress, port, remoteAddress, remotePort) === null && !timeWait.has(tuple);
+    };
+    if (localPort !== 0) {
+      if (listeners.find(localAddress, localPort) !== null || !free(localPort)) {
+        throw new StackError('EADDRINUSE', `${localAddress}:${localPort} is in use: choose another port, or none`);
+      }
+      return { localAddress, localPort, remoteAddress, remotePort };
+    }
+    const usable = (port: number): boolean => listeners.find(localAddress, port) === null && free(port);
+    const chosen = this.#ephemeral.pick(localAddress, remoteAddress, remotePort, usable);
+    if (chosen === 0) {
+      throw new StackError(
+        'EADDRNOTAVAIL',
+        `all ports of ip_local_port_range to ${remoteAddress}:${remotePort} are in use: widen it, or wait for TIME-WAIT`,
+      );
+    }
+    return { localAddress, localPort: chosen, remoteAddress, remotePort };
+  }
+
+  #addLoopback(): void {
+    const loopback = new Loopback({
+      checksum: true,
+      maxGso: MAX_PACKET,
+      onPending: () => this.host.soon(() => loopback.pump(this.#engine.now())),
+    });
+    const port = new Port(loopback, this.#input);
+    this.#loopback = loopback;
+    this.#loopbackPort = port;
+    this.#addresses.add(LOOPBACK_V4, 8, port);
+    this.#addresses.add(LOOPBACK_V6, 128, port);
+    this.#routes.add({ prefix: LOOPBACK_V4, length: 8, device: port, source: LOOPBACK_V4 });
+    this.#routes.add({ prefix: LOOPBACK_V6, length: 128, device: port });
+    loopback.attach(port);
+  }
+
+  #portOf(device: Device): Port {
+    const port = this.#ports.find((p) => p.device === device);
+    if (port === undefined)
+      throw new StackError('EINVAL', `${device.name} is not a device of this stack: add it first`);
+    return port;
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new StackError('EINVAL', 'this stack is closed');
+  }
+}
+
+function loopbackOf(address: IpAddress): IpAddress {
+  return address.family === 4 ? LOOPBACK_V4 : LOOPBACK_V6;
+}
+
+function checkPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new StackError('EINVAL', `${port} is no port: 0 … 65535`);
+  }
+}

@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HalfSipHash } from '../../src/stack/half-siphash.ts';
+import { TimeWaitTable } from '../../src/stack/time-wait.ts';
+import type { TimeWaitRecord } from '../../src/tcp/time-wait.ts';
+import type { FourTuple } from '../../src/tcp/trace.ts';
+import { IpAddress } from '../../src/wire/address.ts';
+import { seq } from '../../src/wire/seq.ts';
+
+const hash = new HalfSipHash(Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
+const tuple = (n: number, six = false): FourTuple => ({
+  localAddress: IpAddress.parse(six ? 'fd00::1' : '10.0.0.1')!,
+  localPort: 80,
+  remoteAddress: IpAddress.parse(six ? `fd00::${((n >> 16) + 2).toString(16)}` : `10.0.${n >> 16}.2`)!,
+  remotePort: n & 0xffff,
+});
+const record = (closeAt: number, change: Partial<TimeWaitRecord> = {}): TimeWaitRecord => ({
+  sndNxt: seq(-5),
+  rcvNxt: seq(7),
+  rcvWnd: 65_535 << 5,
+  rcvWindScale: 5,
+  timestamps: true,
+  tsRecent: -9,
+  tsOffset: 3,
+  closeAt,
+  ...change,
+});
+const find = (t: TimeWaitTable, { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): number =>
+  t.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, (localPort << 16) | remotePort);
+
+describe('TimeWaitTable', () => {
+  it('gives back what it was given', () => {
+    const t = new TimeWaitTable(hash, 10);
+    for (const six of [false, true]) {
+      const given = record(60_000_000);
+      expect(t.add(tuple(5000, six), given)).toBe(true);
+      const id = find(t, tuple(5000, six));
+      expect(t.record(six ? 6 : 4, id, 3)).toEqual(given);
+      expect(t.tuple(six ? 6 : 4, id)).toEqual(tuple(5000, six));
+    }
+  });
+
+  it('takes no more than its limit', () => {
+    const t = new TimeWaitTable(hash, 2);
+    expect([1, 2, 3].map((n) => t.add(tuple(n), record(1000)))).toEqual([true, true, false]);
+  });
+
+  it('behaves as a map with a queue', () => {
+    const step = fc.record({
+      n: fc.nat(40),
+      six: fc.boolean(),
+      what: fc.constantFrom('add', 'remove', 'restart', 'time'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+        const t = new TimeWaitTable(hash, 1000);
+        const model = new Map<string, number>();
+        let now = 5_000_000;
+        for (const { n, six, what } of steps) {
+          const key = `${six} ${n}`;
+          const family = six ? 6 : 4;
+          const id = find(t, tuple(n, six));
+          expect(id >= 0).toBe(model.has(key));
+          if (what === 'add' && id < 0) {
+            t.add(tuple(n, six), record(now + 60_000));
+            model.set(key, now + 60_000);
+          } else if (what === 'remove' && id >= 0) {
+            t.remove(family, id);
+            model.delete(key);
+          } else if (what === 'restart' && id >= 0) {
+            t.restart(family, id, now + 60_000, 1);
+            model.set(key, now + 60_000);
+          } else if (what === 'time') {
+            now += n * 1000;
+            const gone: number[] = [];
+            t.expire(now, (x) => gone.push(x.remotePort));
+            const due = [...model].filter(([, at]) => at <= now);
+            for (const [k] of due) model.delete(k);
+            expect(gone.sort()).toEqual(due.map(([k]) => Number(k.split(' ')[1])).sort());
+          }
+          expect(t.count).toBe(model.size);
+          expect(t.nextExpiry).toBe(Math.min(Number.POSITIVE_INFINITY, ...model.values()));
+          expect([...t.entries()].length).toBe(model.size);
+        }
+      }),
+    );
+  });
+
+  it('is small for each of many, and empty when all are gone', () => {
+    const t = new TimeWaitTable(hash, 1_000_000);
+    for (let i = 0; i < 500_000; i++) t.add(tuple(i), record(1_000_000 + i));
+    expect(t.bytes / t.count).toBeLessThan(64);
+    t.expire(1e9, () => {});
+    expect(t.bytes).toBe(128);
+  });
+});
