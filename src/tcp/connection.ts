@@ -11,7 +11,8 @@ import * as closing from './events/close.ts';
 import { atEnd, receive as take } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
 import { output } from './output.ts';
-import type { Tcb } from './tcb.ts';
+import { isSynchronized, TIME_WAIT } from './state.ts';
+import { NEVER, type Tcb } from './tcb.ts';
 import { restartKeepAlive } from './timers.ts';
 
 export { icmpError } from './events/icmp.ts';
@@ -66,6 +67,6 @@ export function abort(tcb: Tcb, now: number): void {
 /** Turns keep-alive on or off, or changes its times, µs (MUST-24, MUST-27). */
 export function setKeepAlive(tcb: Tcb, on: boolean, now: number): void {
   tcb.keepAlive = on;
-  if (on) restartKeepAlive(tcb, Math.max(now, tcb.lastHeard));
-  else tcb.keepAliveAt = Number.POSITIVE_INFINITY;
+  tcb.keepAliveAt = NEVER;
+  if (isSynchronized(tcb.state) && tcb.state !== TIME_WAIT) restartKeepAlive(tcb, now);
 }

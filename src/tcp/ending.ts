@@ -31,13 +31,23 @@ export function finish(tcb: Tcb, cause: Cause, now: number): void {
  */
 export function fail(tcb: Tcb, failure: Failure, cause: Cause, now: number): void {
   if (tcb.state === SYN_RECEIVED && tcb.passive && (cause === 'rcv RST' || cause === 'rcv SYN in window')) {
-    setState(tcb, LISTEN, cause, now);
-    stopTimers(tcb);
+    returnToListen(tcb, cause, now);
     return;
   }
   tcb.failure = failure;
   tcb.receiveBuffer.clear();
   end(tcb, cause, now);
+}
+
+/** As after `openPassive`: nothing is left of the SYN that came, nor of ours (§3.10.7.4, second: the retransmission queue is flushed). */
+function returnToListen(tcb: Tcb, cause: Cause, now: number): void {
+  setState(tcb, LISTEN, cause, now);
+  stopTimers(tcb);
+  tcb.scoreboard.clear();
+  tcb.ackOwed = 0;
+  tcb.retries = 0;
+  tcb.rto = tcb.config.rtoInitial;
+  tcb.synRetransmitted = false;
 }
 
 function end(tcb: Tcb, cause: Cause, now: number): void {

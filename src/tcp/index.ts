@@ -13,5 +13,5 @@ export type { Failure } from './notices.ts';
 export * as notices from './notices.ts';
 export * from './state.ts';
 export { NEVER, Tcb } from './tcb.ts';
-export { thaw, type TimeWaitRecord } from './time-wait.ts';
+export { type TimeWaitRecord, thaw } from './time-wait.ts';
 export type { FourTuple, TimerName, Trace } from './trace.ts';

@@ -82,6 +82,9 @@ export class Tcb implements FourTuple {
   finQueued = false;
   /** The peer's FIN has been taken in order. */
   finReceived = false;
+  /** The peer's FIN has come, at `finAt`, with text missing before it. */
+  finHeld = false;
+  finAt: Seq = seq(0);
   /** Nobody will read: text that arrives is answered by RST (SHLD-3). */
   orphan = false;
   noDelay = false;

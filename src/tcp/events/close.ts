@@ -11,6 +11,7 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
   setState,
+  TIME_WAIT,
 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 
@@ -46,7 +47,7 @@ export function close(tcb: Tcb, now: number): void {
  */
 export function release(tcb: Tcb, now: number): void {
   tcb.orphan = true;
-  if (tcb.receiveBuffer.readable > 0 && tcb.state >= ESTABLISHED) {
+  if (tcb.receiveBuffer.readable > 0 && tcb.state >= ESTABLISHED && tcb.state !== TIME_WAIT) {
     tcb.env.counters.TCPAbortOnClose++;
     abort(tcb, now);
     return;

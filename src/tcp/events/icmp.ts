@@ -1,6 +1,6 @@
 import { fail } from '../ending.ts';
 import { ADVICE, type Failure } from '../notices.ts';
-import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 
 /** An ICMP error about a segment of this connection, as the IP layer read and checked it (RFC 5927 §4: it quotes a number in flight). */
@@ -17,7 +17,7 @@ export interface IcmpError {
  * (RFC 5927 §5.2: hard errors are treated as soft), and the application may hear of it (SHLD-25, MUST-56).
  */
 export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
-  if (error.failure === 'message too long') return;
+  if (tcb.state === CLOSED || tcb.state === LISTEN || error.failure === 'message too long') return;
   if (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive && error.hard)) {
     tcb.env.counters.AttemptFails++;
     const refused = error.failure === 'port unreachable' || error.failure === 'protocol unreachable';

@@ -23,7 +23,7 @@ import {
 import type { Tcb } from '../tcb.ts';
 import { restartKeepAlive } from '../timers.ts';
 import { isOldDuplicate, updateRecent } from '../timestamps.ts';
-import { isAcceptable, rcvWnd } from '../window.ts';
+import { isAcceptable, isInWindow, rcvWnd } from '../window.ts';
 import { checkAck } from './ack.ts';
 
 /**
@@ -37,32 +37,36 @@ export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: numb
     checkSecurity() ??
     checkSyn(tcb, segment, now) ??
     checkAck(tcb, segment, now) ??
+    // After the last ACK of LAST-ACK there is nobody for the rest.
     (tcb.state === CLOSED ? null : takeContent(tcb, segment, now))
   );
 }
 
-/** Sixth to eighth: what the segment brings. After the last ACK of LAST-ACK there is nobody for it. */
+/**
+ * Sixth to eighth: what an acceptable segment with an acceptable ACK brings. TS.Recent is taken only now: before the fifth check a forged segment
+ * could set it, and PAWS would then drop the peer's own.
+ */
 function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  updateRecent(tcb, segment, now);
   return checkUrgent(tcb, segment) ?? processText(tcb, segment, now) ?? checkFin(tcb, segment, now);
 }
 
 /** First: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */
 function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | null {
-  const reset = segment.has(RST);
   const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
-  if (tcb.timestamps && !segment.hasTimestamps && !reset) return 'timestamp missing';
+  if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST)) return 'timestamp missing';
   if (isOldDuplicate(tcb, segment, now)) {
     tcb.env.counters.PAWSEstab++;
     answerUnacceptable(tcb, numbered, now);
     return 'PAWS';
   }
+  // Of a RST only the number counts, whatever text it brings (SHLD-2) and however small the window is (MUST-66; RFC 5961 §3.2).
+  if (segment.has(RST)) return isInWindow(tcb, segment.seq) ? null : 'RST outside window';
   if (isAcceptable(tcb, segment) || isHandshakeSynAck(tcb, segment)) {
-    updateRecent(tcb, segment, now);
     tcb.lastHeard = now;
     restartKeepAlive(tcb, now);
     return null;
   }
-  if (reset) return 'RST outside window';
   tcb.lastHeard = now;
   if (tcb.state === SYN_RECEIVED && segment.has(SYN) && segment.seq === tcb.irs) {
     // The peer's SYN again: our SYN,ACK is lost or late. Sending it again says more than an ACK, which a peer in SYN-SENT ignores.
@@ -186,17 +190,23 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   return null;
 }
 
-/** Eighth: the FIN bit. Only once everything before it is here; until then the peer sends it again. */
+/** Eighth: the FIN bit. A FIN behind a hole waits for it to be filled, as text does (SHLD-31). */
 export function checkFin(tcb: Tcb, segment: Segment, now: number): DropReason | null {
-  if (!segment.has(FIN) || tcb.state < SYN_RECEIVED) return null;
-  const fin = add(segment.seq, segment.payloadLength + (segment.has(SYN) ? 1 : 0));
   if (tcb.finReceived) {
+    if (!segment.has(FIN)) return null;
     // Sent again: the ACK of it was lost.
     if (tcb.state === TIME_WAIT) restartTimeWait(tcb, now);
     oweAck(tcb);
     return null;
   }
-  if (fin !== tcb.rcvNxt) return null;
+  if (segment.has(FIN)) {
+    tcb.finAt = add(segment.seq, segment.payloadLength + (segment.has(SYN) ? 1 : 0));
+    tcb.finHeld = isInWindow(tcb, tcb.finAt);
+  }
+  if (!tcb.finHeld || gt(tcb.finAt, tcb.rcvNxt)) return null;
+  tcb.finHeld = false;
+  // Text passed it: it was no FIN of this stream.
+  if (tcb.finAt !== tcb.rcvNxt) return null;
   takeFin(tcb);
   oweAck(tcb);
   switch (tcb.state) {

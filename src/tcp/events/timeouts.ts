@@ -63,8 +63,8 @@ function mayGiveUp(tcb: Tcb, now: number): boolean {
   if (tcb.userTimeout > 0 && now - tcb.retriesSince >= tcb.userTimeout) return true;
   if (tcb.state === SYN_SENT) return tcb.retries >= config.tcp_syn_retries;
   if (tcb.state === SYN_RECEIVED) return tcb.retries >= config.tcp_synack_retries;
-  // A peer that answers, with its window closed, is alive (SHLD-17, MUST-37).
-  if (tcb.sndWnd === 0 && tcb.lastHeard > tcb.retriesSince) return false;
+  // A peer that answers, with its window closed, is alive (SHLD-17, MUST-37): until it has been silent for two of the longest intervals.
+  if (tcb.sndWnd === 0 && now - tcb.lastHeard <= 2 * config.rtoMax) return false;
   return tcb.retries >= (tcb.orphan ? config.tcp_orphan_retries : config.tcp_retries2);
 }
 
