@@ -1,18 +1,37 @@
 import type { Addresses } from '../ip/addresses.ts';
+import { icmpArrives } from '../ip/icmp-input.ts';
+import { IcmpLimit } from '../ip/icmp-limit.ts';
+import {
+  IcmpOutput,
+  type IcmpProblem,
+  MAX_ICMP_ERROR,
+  REASSEMBLY_TIME_EXCEEDED,
+  unknownProtocol,
+} from '../ip/icmp-output.ts';
+import { Reassembly } from '../ip/reassembly.ts';
 import { CHECKSUM_COMPLETE, type Frame } from '../link/device.ts';
+import { icmpError } from '../tcp/events/icmp.ts';
 import { parseIp } from '../wire/ip.ts';
-import { IpHeader, TCP } from '../wire/ip-header.ts';
+import { ICMP, ICMPV6, IpHeader, NO_NEXT_HEADER, TCP } from '../wire/ip-header.ts';
 import { Segment } from '../wire/segment.ts';
 import { parseTcp, verifyChecksum } from '../wire/tcp.ts';
 import type { Engine } from './engine.ts';
+import { HalfSipHash } from './half-siphash.ts';
 import type { IpCounters } from './ip-counters.ts';
 import type { Port } from './port.ts';
 
-/** From frames to segments: IP's part of what arrives. Nothing that a frame holds throws here; what is dropped is counted by reason. */
+/**
+ * From frames to segments: IP's and ICMP's part of what arrives. Nothing that a frame holds throws here; what is dropped is counted by
+ * reason.
+ */
 export class Input {
   readonly #engine: Engine;
   readonly #addresses: Addresses<Port>;
   readonly #counters: IpCounters;
+  readonly #icmp: IcmpOutput;
+  readonly #reassembly = new Reassembly();
+  /** Where errors about datagrams that never became whole leave by. */
+  #lastFragmentPort: Port | null = null;
   // One of each serves all frames.
   readonly #header = new IpHeader();
   readonly #segment = new Segment();
@@ -21,6 +40,13 @@ export class Input {
     this.#engine = engine;
     this.#addresses = addresses;
     this.#counters = counters;
+    const key = new Uint8Array(8);
+    engine.host.random(key);
+    this.#icmp = new IcmpOutput(addresses, new IcmpLimit(new HalfSipHash(key), engine.host));
+    engine.clocks.push({
+      next: () => this.#reassembly.nextDeadline,
+      expire: (now) => this.#reassembly.expire(now, (first) => this.#timeExceeded(first, now)),
+    });
   }
 
   receive(port: Port, frame: Frame, now: number): void {
@@ -45,19 +71,33 @@ export class Input {
     const reason = parseIp(bytes, offset, length, header);
     if (reason !== null) {
       this.#counters.drop(reason);
+      if (header.problemCode >= 0) this.#parameterProblem(port, bytes, offset, length, now);
       return;
     }
     // RFC 1122 §3.2.1.3: silently discarded. TCP takes only what came from one host for one host (RFC 9293 MUST-57, MUST-63).
-    if (!this.#addresses.isUnicastToUs(header)) {
+    if (!this.#addresses.isUnicastToUs(header) || !this.#addresses.isUnicastSource(header)) {
       this.#counters.InAddrErrors++;
       return;
     }
-    if (!this.#addresses.isUnicastSource(header)) {
-      this.#counters.InAddrErrors++;
+    if (header.isFragment) {
+      this.#fragment(port, bytes, offset, length, now);
       return;
     }
     this.#counters.InDelivers++;
-    if (header.protocol === TCP) this.#tcp(port, bytes, checksum, gsoSize, now);
+    switch (header.protocol) {
+      case TCP:
+        this.#tcp(port, bytes, checksum, gsoSize, now);
+        return;
+      case ICMP:
+      case ICMPV6:
+        this.#icmpArrives(port, bytes, now);
+        return;
+      case NO_NEXT_HEADER:
+        return;
+      default:
+        this.#counters.InUnknownProtos++;
+        this.#report(port, unknownProtocol(header, bytes, offset), bytes, offset, now);
+    }
   }
 
   #tcp(port: Port, bytes: Uint8Array, checksum: number, gsoSize: number, now: number): void {
@@ -78,5 +118,69 @@ export class Input {
     segment.ecn = header.ecn;
     segment.gsoSize = gsoSize;
     this.#engine.segment(port, header, segment, now);
+  }
+
+  #fragment(port: Port, bytes: Uint8Array, offset: number, length: number, now: number): void {
+    this.#lastFragmentPort = port;
+    const whole = this.#reassembly.accept(bytes, offset, length, now);
+    if (whole === null) return;
+    this.#counters.ReasmOKs++;
+    this.#packet(port, whole, 0, whole.length, CHECKSUM_COMPLETE, 0, now);
+  }
+
+  #timeExceeded(first: Uint8Array, now: number): void {
+    this.#counters.ReasmFails++;
+    const port = this.#lastFragmentPort;
+    if (port === null || parseIp(first, 0, first.length, this.#header) !== null) return;
+    this.#report(port, REASSEMBLY_TIME_EXCEEDED, first, 0, now);
+  }
+
+  #icmpArrives(port: Port, bytes: Uint8Array, now: number): void {
+    const header = this.#header;
+    this.#counters.IcmpInMsgs++;
+    const message = icmpArrives(header, bytes);
+    if (typeof message === 'string') {
+      this.#counters.drop(message);
+      return;
+    }
+    if (message.type === 'echo request') {
+      const { device } = port;
+      const length = this.#icmp.echoReplyLength(header);
+      // An answer that the way back cannot carry whole is not given: we do not fragment.
+      if (length === 0 || length > device.mtu) return;
+      const frame = device.allocate(length);
+      frame.length = this.#icmp.echoReply(header, bytes, message, frame.bytes, frame.offset);
+      this.#counters.IcmpOutMsgs++;
+      device.transmit(frame);
+    } else if (message.type === 'advice' && message.protocol === TCP && message.seq !== null) {
+      const connection = this.#engine.quoted(message, message.seq);
+      if (connection === null) return;
+      icmpError(connection.tcb, message, now);
+      this.#engine.settle(connection);
+    }
+  }
+
+  /** Sends an ICMP error about the packet in `#header`. */
+  #report(port: Port, what: IcmpProblem, bytes: Uint8Array, offset: number, now: number): void {
+    const { device } = port;
+    const frame = device.allocate(MAX_ICMP_ERROR);
+    frame.length = this.#icmp.error(what, this.#header, bytes, offset, frame.bytes, frame.offset, now);
+    this.#send(port, frame);
+  }
+
+  #parameterProblem(port: Port, bytes: Uint8Array, offset: number, length: number, now: number): void {
+    const frame = port.device.allocate(MAX_ICMP_ERROR);
+    const header = this.#header;
+    frame.length = this.#icmp.parameterProblem(header, bytes, offset, length, frame.bytes, frame.offset, now);
+    this.#send(port, frame);
+  }
+
+  #send({ device }: Port, frame: Frame): void {
+    if (frame.length === 0 || frame.length > device.mtu) {
+      device.release(frame);
+      return;
+    }
+    this.#counters.IcmpOutMsgs++;
+    device.transmit(frame);
   }
 }
