@@ -5,8 +5,8 @@ import { errnoName, type Ffi } from './ffi.ts';
 import { TunError, type TunErrorCode } from './tun-error.ts';
 
 /**
- * Network interfaces set up by ioctl (netdevice(7), ipv6(7)), so that no `ip` program is needed. Numbers and structures are those of
- * 64-bit Linux, the same on x64 and arm64. All of it acts in the network namespace of the calling thread.
+ * Network interfaces set up by ioctl (netdevice(7), ipv6(7)) and netlink, so that no `ip` program is needed. Numbers and structures are
+ * those of 64-bit Linux, the same on x64 and arm64. All of it acts in the network namespace of the calling thread.
  */
 const SIOCADDRT = 0x890b;
 const SIOCGIFFLAGS = 0x8913;
@@ -16,12 +16,23 @@ const SIOCSIFNETMASK = 0x891c;
 const SIOCGIFMTU = 0x8921;
 const SIOCSIFMTU = 0x8922;
 const SIOCGIFINDEX = 0x8933;
-const SIOCSIFTXQLEN = 0x8943;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
+
+/** rtnetlink(7), for what ioctl allows to root of the machine alone. */
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const RTM_SETLINK = 19;
+const NLM_F_REQUEST_ACK = 0x5;
+const IFLA_TXQLEN = 13;
+/** struct nlmsghdr, struct ifinfomsg, struct rtattr with four bytes. */
+const NLMSGHDR = 16;
+const IFINFOMSG = 16;
+const RTATTR_U32 = 8;
 
 const IFF_UP = 0x1;
 
@@ -35,6 +46,7 @@ const EPERM = 1;
 const EACCES = 13;
 const EEXIST = 17;
 const ENODEV = 19;
+const EAFNOSUPPORT = 97;
 const EADDRNOTAVAIL = 99;
 
 export const CAPABILITY_REMEDY =
@@ -66,6 +78,7 @@ export class Interface {
   readonly #bytes = new Uint8Array(this.#memory);
   readonly #view = new DataView(this.#memory);
   readonly #address: number;
+  #addresses4 = 0;
 
   constructor(ffi: Ffi, name: string) {
     checkName(name);
@@ -97,9 +110,18 @@ export class Interface {
 
   /** Packets the kernel keeps for us while we are busy. */
   setQueueLength(packets: number): void {
-    this.#named();
-    this.#view.setInt32(IFNAMSIZ, packets, true);
-    this.#check(this.#ioctl(AF_INET, SIOCSIFTXQLEN), 'set the queue length of');
+    const index = this.index();
+    const view = this.#view;
+    const length = NLMSGHDR + IFINFOMSG + RTATTR_U32;
+    this.#bytes.fill(0);
+    view.setUint32(0, length, true);
+    view.setUint16(4, RTM_SETLINK, true);
+    view.setUint16(6, NLM_F_REQUEST_ACK, true);
+    view.setInt32(NLMSGHDR + 4, index, true);
+    view.setUint16(NLMSGHDR + IFINFOMSG, RTATTR_U32, true);
+    view.setUint16(NLMSGHDR + IFINFOMSG + 2, IFLA_TXQLEN, true);
+    view.setUint32(NLMSGHDR + IFINFOMSG + 4, packets, true);
+    this.#check(this.#netlink(length), 'set the queue length of');
   }
 
   up(): void {
@@ -118,8 +140,14 @@ export class Interface {
     }
     const what = `give ${address}/${length} to`;
     if (address.family === 4) {
+      // The call sets the one address of a name: a second address has a label of its own, `tun0:1`.
+      const label = this.#addresses4 === 0 ? this.name : `${this.name}:${this.#addresses4}`;
+      if (label.length >= IFNAMSIZ) {
+        throw new TypeError(`several IPv4 addresses need an interface name shorter than ${this.name}`);
+      }
+      this.#addresses4++;
       // struct sockaddr_in: family, port, address.
-      this.#named();
+      this.#named(label);
       this.#view.setUint16(IFNAMSIZ, AF_INET, true);
       address.write(this.#bytes, IFNAMSIZ + 4);
       this.#check(this.#ioctl(AF_INET, SIOCSIFADDR), what);
@@ -132,7 +160,13 @@ export class Interface {
       address.write(this.#bytes, 0);
       this.#view.setUint32(16, length, true);
       this.#view.setInt32(20, index, true);
-      this.#check(this.#ioctl(AF_INET6, SIOCSIFADDR), what);
+      const errno = this.#ioctl(AF_INET6, SIOCSIFADDR);
+      // EPERM is about us, EACCES about a switch.
+      if (errno === EACCES || errno === EAFNOSUPPORT) {
+        const reason = `cannot ${what} ${this.name}: IPv6 is switched off here (${errnoName(errno)})`;
+        throw new TunError('failed', reason, 'sysctl -w net.ipv6.conf.all.disable_ipv6=0, or leave IPv6 out', errno);
+      }
+      this.#check(errno, what);
     }
   }
 
@@ -168,10 +202,16 @@ export class Interface {
 
   /**
    * Keeps the kernel from talking IPv6 of its own accord: no link-local address, no duplicate address detection, no router solicitation.
-   * As far as /proc/sys can be written; without, there are a few packets more.
+   * And allows it on this interface where the machine switches it off. As far as /proc/sys can be written.
    */
   quietIpv6(): void {
-    const settings = { addr_gen_mode: '1', accept_dad: '0', router_solicitations: '0', accept_ra: '0' };
+    const settings = {
+      disable_ipv6: '0',
+      addr_gen_mode: '1',
+      accept_dad: '0',
+      router_solicitations: '0',
+      accept_ra: '0',
+    };
     for (const [key, value] of Object.entries(settings)) {
       try {
         writeFileSync(`/proc/sys/net/ipv6/conf/${this.name}/${key}`, value);
@@ -181,9 +221,9 @@ export class Interface {
     }
   }
 
-  #named(): void {
+  #named(name: string = this.name): void {
     this.#bytes.fill(0);
-    this.#bytes.set(new TextEncoder().encode(this.name));
+    this.#bytes.set(new TextEncoder().encode(name));
   }
 
   /** Returns the error number, 0 for success. */
@@ -192,6 +232,19 @@ export class Interface {
     if (fd < 0) return this.#ffi.errno();
     const errno = this.#ffi.ioctl(fd, request, this.#address) < 0 ? this.#ffi.errno() : 0;
     this.#ffi.close(fd);
+    return errno;
+  }
+
+  /** Sends the request of `length` bytes and reads its answer. Returns the error number, 0 for success. */
+  #netlink(length: number): number {
+    const ffi = this.#ffi;
+    const fd = ffi.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0) return ffi.errno();
+    const answered =
+      ffi.write(fd, this.#address, length) === length && ffi.read(fd, this.#address, this.#memory.byteLength) > 0;
+    // The kernel answers at once: a header, and the error number negated.
+    const errno = answered ? -this.#view.getInt32(NLMSGHDR, true) : ffi.errno();
+    ffi.close(fd);
     return errno;
   }
 

@@ -36,7 +36,19 @@ export function enterNamespace(system: Ffi = ffi()): void {
   new Interface(system, 'lo').up();
 }
 
-/** Whether this process was started by `reexecInNamespace`. */
+/**
+ * Whether this process was started by `reexecInNamespace`: root of a user namespace, in which `enterNamespace` is allowed. A program calls
+ * that in any case, and where it is not permitted runs itself again:
+ *
+ * ```ts
+ * try {
+ *   enterNamespace();
+ * } catch (error) {
+ *   if (!(error instanceof TunError && error.code === 'not-permitted')) throw error;
+ *   process.exit(await reexecInNamespace());
+ * }
+ * ```
+ */
 export function isReexecuted(): boolean {
   return process.env[MARK] !== undefined;
 }
@@ -56,8 +68,12 @@ export async function reexecInNamespace(argv: readonly string[] = process.argv.s
   const command = [...UNSHARE, process.execPath, ...process.execArgv, ...argv];
   const child = spawn('unshare', command, { stdio: 'inherit', env: { ...process.env, [MARK]: '1' } });
   const pass = (signal: NodeJS.Signals) => child.kill(signal);
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+  const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2'];
+  // A terminal sends what is typed (^C) to both of us: passed on, it would count twice.
+  const typed: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   for (const signal of signals) process.on(signal, pass);
+  for (const signal of typed) process.on(signal, terminal ? ignore : pass);
   try {
     return await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
@@ -65,8 +81,11 @@ export async function reexecInNamespace(argv: readonly string[] = process.argv.s
     });
   } finally {
     for (const signal of signals) process.off(signal, pass);
+    for (const signal of typed) process.off(signal, terminal ? ignore : pass);
   }
 }
+
+function ignore(): void {}
 
 /** Tries the namespace with a command that does nothing, so that a refusal can be told from a failure of the program. */
 function probe(): void {

@@ -186,6 +186,7 @@ export class TunDevice implements Device {
     this.#closed = true;
     this.#sink = undefined;
     this.#poll?.close();
+    this.#poll = undefined;
     this.#ffi.close(this.#fd);
     open.delete(this);
   }
@@ -209,23 +210,27 @@ export class TunDevice implements Device {
     const vnet = this.#vnet;
     const address = frame.address + HEADROOM - vnet;
     let reads = 0;
-    while (reads < BATCH && this.#sink !== undefined) {
-      const length = this.#ffi.read(this.#fd, address, vnet + MAX_PACKET);
-      if (length < 0) {
-        const errno = this.#ffi.errno();
-        if (errno === EINTR) continue;
-        if (errno !== EAGAIN) this.#gone(errno);
-        break;
+    try {
+      while (reads < BATCH && this.#sink !== undefined) {
+        const length = this.#ffi.read(this.#fd, address, vnet + MAX_PACKET);
+        if (length < 0) {
+          const errno = this.#ffi.errno();
+          if (errno === EINTR) continue;
+          if (errno !== EAGAIN) this.#gone(errno);
+          break;
+        }
+        reads++;
+        if (length < vnet) continue;
+        frame.offset = HEADROOM;
+        frame.length = length - vnet;
+        if (vnet !== 0) readVnetHeader(frame);
+        this.#sink.receive(frame, now);
       }
-      reads++;
-      if (length < vnet) continue;
-      frame.offset = HEADROOM;
-      frame.length = length - vnet;
-      if (vnet !== 0) readVnetHeader(frame);
-      this.#sink.receive(frame, now);
+    } finally {
+      // Also where an application's callback threw: what was received before is to be answered.
+      this.received += reads;
+      if (reads > 0) this.#sink?.flush(now);
     }
-    this.received += reads;
-    if (reads > 0) this.#sink?.flush(now);
   }
 
   #gone(errno: number): void {

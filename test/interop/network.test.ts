@@ -83,7 +83,7 @@ describeWith({ tun: true, programs: ['ss', 'tcpdump'] }, 'TestNetwork', () => {
           return false;
         }
       }).length;
-    expect(alive()).toBe(1);
+    await expect.poll(alive).toBe(1);
     await net.close();
     expect((await shell.finished).signal).toBe('SIGKILL');
     await expect.poll(alive).toBe(0);

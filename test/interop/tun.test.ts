@@ -1,10 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CHECKSUM_PARTIAL, type Frame } from '../../src/link/device.ts';
+import { ffi } from '../../src/node/ffi.ts';
+import { Interface, parsePrefix } from '../../src/node/interface.ts';
 import { openTun, type TunDevice } from '../../src/node/tun.ts';
 import { get16, get32, put16, put32 } from '../../src/wire/bytes.ts';
 import { finish, sum } from '../../src/wire/checksum.ts';
@@ -131,6 +134,42 @@ describeWith({ tun: true, programs: ['ip'] }, 'openTun', () => {
     await expect(run('ip', ['link', 'show', 'other'])).rejects.toThrow('does not exist');
   });
 
+  it('takes several addresses of a family', () => {
+    const addresses = ['10.8.0.1/16', '10.7.0.1/24', '192.0.2.1/32', 'fd08::1/64', 'fd07::1/64'];
+    const several = openTun({ name: 'several', addresses });
+    // Further IPv4 addresses have labels: several:1.
+    const entries = Object.entries(networkInterfaces()).filter(([name]) => name.startsWith('several'));
+    expect(entries.flatMap(([, list]) => list!.map((entry) => entry.cidr)).sort()).toEqual([...addresses].sort());
+    several.close();
+    expect(() => openTun({ name: 'a-long-name-too', addresses })).toThrow('need an interface name shorter than');
+  });
+
+  it('has IPv6 where the machine switches it off, or says that it is off', async () => {
+    await run('sysctl', ['-w', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1']);
+    const other = openTun({ name: 'other', addresses: ['fd08::1/64'] });
+    await run('sysctl', ['-w', 'net.ipv6.conf.other.disable_ipv6=1']);
+    const link = new Interface(ffi(), 'other');
+    expect(() => link.addAddress(parsePrefix('fd07::1/64'))).toThrow('IPv6 is switched off here (EACCES): sysctl');
+    other.close();
+  });
+
+  it('frees its descriptors when it is closed, attached or not', async () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    for (let i = 0; i < 20; i++) {
+      const one = openTun({ addresses: [`10.8.${i}.1/24`] });
+      if (i % 2 === 0) one.attach({ receive() {}, flush() {} });
+      one.close();
+      one.close();
+      one.ref().unref();
+      expect(() => one.attach({ receive() {}, flush() {} })).toThrow('closed');
+    }
+    // The event loop closes its own watch in its next turn.
+    await sleep(1);
+    expect(descriptors()).toBe(before);
+    expect(Object.keys(networkInterfaces()).sort()).toEqual(['lo', tun.name]);
+  });
+
   it('leaves a persistent interface as its owner set it up', async () => {
     await run('ip', ['tuntap', 'add', 'mine', 'mode', 'tun', 'vnet_hdr']);
     await run('ip', ['link', 'set', 'mine', 'mtu', '1234', 'up']);
@@ -204,6 +243,66 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
     attach();
     await sleep(1500);
     expect(tun.received).toBe(0);
+  });
+
+  it('uses no CPU while nothing happens', async () => {
+    attach();
+    await sleep(100);
+    const before = process.cpuUsage();
+    await sleep(2000);
+    const { user, system } = process.cpuUsage(before);
+    // The test runner itself wakes up now and then: a loop that polls would take 2,000 ms, one of 1 ms steps 50 or more.
+    expect((user + system) / 1000).toBeLessThan(40);
+  });
+
+  it('reads on where the MTU grows under it', async () => {
+    const lengths: number[] = [];
+    attach();
+    onFrame = (frame) => {
+      const bytes = packet(frame);
+      if (bytes[0] === 0x45 && bytes[9] === PROTOCOL.udp && get16(bytes, 6) === 0x4000) lengths.push(frame.length);
+    };
+    await run('ip', ['link', 'set', tun.name, 'mtu', '65535']);
+    const socket = createSocket('udp4');
+    for (const length of [1472, 9000, 65_507]) socket.send(Buffer.alloc(length), 9, OURS4);
+    await expect.poll(() => lengths).toEqual([1500, 9028, 65_535]);
+    socket.close();
+  });
+
+  it('takes no more than a batch in one turn of the event loop', async () => {
+    const seen = attach();
+    const turns: number[] = [];
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.connect(9, OURS4, resolve));
+    const spinner = () => {
+      turns.push(tun.received);
+      if (tun.received < 500) setImmediate(spinner);
+    };
+    // All in one turn: Node sends a datagram at once where it can.
+    for (let i = 0; i < 500; i++) socket.send('x');
+    setImmediate(spinner);
+    await expect.poll(() => tun.received).toBeGreaterThanOrEqual(500);
+    const steps = turns.map((received, i) => received - (turns[i - 1] ?? 0));
+    expect(Math.max(...steps)).toBeLessThanOrEqual(64);
+    expect(seen.flushes).toBeGreaterThanOrEqual(8);
+    socket.close();
+  });
+
+  it('can be closed by its receiver, in the middle of a batch', async () => {
+    const calls: string[] = [];
+    const other = openTun({ addresses: ['10.8.0.1/24'] });
+    other.attach({
+      receive() {
+        calls.push('receive');
+        other.close();
+      },
+      flush: () => calls.push('flush'),
+    });
+    const socket = createSocket('udp4');
+    for (let i = 0; i < 10; i++) socket.send('x', 9, '10.8.0.2', () => {});
+    await sleep(100);
+    expect(calls).toEqual(['receive']);
+    socket.close();
   });
 
   it("answers the kernel's ping", async () => {

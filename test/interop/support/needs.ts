@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'vitest';
 import { TunError } from '../../../src/node/tun-error.ts';
 import { openTestTun } from './namespace.ts';
@@ -9,6 +10,8 @@ const REQUIRED = ['CI', 'SYNFIN_REQUIRE_INTEROP'].some((name) => ['1', 'true'].i
 export interface Needs {
   /** A network namespace and a TUN device in it. */
   readonly tun?: boolean;
+  /** Root of the machine: to be another user, or to mount. */
+  readonly root?: boolean;
   /** Programs of the machine. */
   readonly programs?: readonly string[];
 }
@@ -19,7 +22,13 @@ export function missing(needs: Needs): string | undefined {
     (name) => spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name]).status !== 0,
   );
   if (absent.length > 0) return `not installed: ${absent.join(', ')}; run scripts/setup-debian.sh`;
+  if (needs.root === true && !isRoot()) return 'this needs root of the machine: sudo, and no user namespace';
   return needs.tun === true ? tunTrouble() : undefined;
+}
+
+/** In a user namespace, root is root of a few users only. */
+function isRoot(): boolean {
+  return process.getuid?.() === 0 && readFileSync('/proc/self/uid_map', 'utf8').trim().endsWith(' 4294967295');
 }
 
 function tunTrouble(): string | undefined {
