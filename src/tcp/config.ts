@@ -1,3 +1,5 @@
+import type { CongestionName } from './congestion/controller.ts';
+
 /**
  * Everything that can be set, with Linux's sysctl name and default where Linux has one. Times are in microseconds, sizes in bytes.
  */
@@ -29,11 +31,31 @@ export interface TcpConfig {
   /** Segments acknowledged at once at the start of a connection (Linux's quick-ack mode). */
   readonly quickAcks: number;
 
+  /** The algorithm of new connections. */
+  readonly tcp_congestion_control: CongestionName;
   /** Initial window in segments (RFC 6928). */
   readonly initialWindow: number;
   readonly tcp_slow_start_after_idle: boolean;
   /** Segments by which one ACK may grow cwnd in slow start (RFC 3465's L; RFC 5681: 1); 0: as many as it acknowledges, as Linux. */
   readonly abcLimit: number;
+  /** Halve cwnd for each RTO of idle time, and let it shrink to what is used of it (RFC 2861, Linux); else RFC 5681 §4.1. */
+  readonly cwndDecay: boolean;
+  /** CUBIC leaves its first slow start by HyStart++ (RFC 9406). */
+  readonly hystart: boolean;
+  /** Pace algorithms that do not ask for it, at these percentages of cwnd a round trip, in slow start and later. */
+  readonly pacing: boolean;
+  readonly tcp_pacing_ss_ratio: number;
+  readonly tcp_pacing_ca_ratio: number;
+
+  /**
+   * ECN: 0 never; 1 asked for and accepted; 2 accepted; 3 AccECN (RFC 9768) asked for and accepted; 4 AccECN accepted, RFC 3168 asked for;
+   * 5 AccECN accepted.
+   */
+  readonly tcp_ecn: 0 | 1 | 2 | 3 | 4 | 5;
+  /** A SYN sent again asks no more (RFC 3168 §6.1.1.1). */
+  readonly tcp_ecn_fallback: boolean;
+  /** After a mark reduce by less than after a loss (RFC 8511). */
+  readonly abe: boolean;
 
   /** Default buffer sizes. The receive buffer bounds the window. */
   readonly receiveBuffer: number;
@@ -90,9 +112,18 @@ export const linux: TcpConfig = {
   resetOnSynAckGiveUp: false,
   delayedAck: 0.04 * SECOND,
   quickAcks: 16,
+  tcp_congestion_control: 'cubic',
   initialWindow: 10,
   tcp_slow_start_after_idle: true,
   abcLimit: 0,
+  cwndDecay: true,
+  hystart: true,
+  pacing: false,
+  tcp_pacing_ss_ratio: 200,
+  tcp_pacing_ca_ratio: 120,
+  tcp_ecn: 2,
+  tcp_ecn_fallback: true,
+  abe: false,
   receiveBuffer: 1 << 20,
   sendBuffer: 1 << 20,
   maxHoles: 4096,
@@ -119,7 +150,9 @@ export const rfc9293: TcpConfig = {
   rtoMax: 60 * SECOND,
   delayedAck: 0.2 * SECOND,
   quickAcks: 0,
+  tcp_congestion_control: 'reno',
   abcLimit: 1,
+  cwndDecay: false,
   timeWait: 240 * SECOND,
   tcp_rfc1337: true,
 };

@@ -15,6 +15,7 @@ import { isSynchronized, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
 import { restartKeepAlive } from './timers.ts';
 
+export { setCongestion } from './congestion/window.ts';
 export { icmpError } from './events/icmp.ts';
 export { openActive, openPassive } from './events/open.ts';
 export { segmentArrives } from './events/segment-arrives.ts';

@@ -26,6 +26,9 @@ export class Counters {
   TCPOFODrop = 0;
   TCPDSACKOldSent = 0;
   PAWSEstab = 0;
+  TCPHystartDelayDetect = 0;
+  /** Reductions of cwnd because of congestion marks. */
+  TCPEcnReductions = 0;
   DelayedACKs = 0;
   TW = 0;
   /** Segments not processed to their end, by reason. */

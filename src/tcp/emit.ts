@@ -1,6 +1,8 @@
 import { ACK, RST, Segment, SYN, URG } from '../wire/segment.ts';
 import { add, diff, type Seq } from '../wire/seq.ts';
 import { settleAck } from './ack-policy.ts';
+import { stampEcn, synFlags } from './ecn.ts';
+import { NO_ECN } from './ecn-mode.ts';
 import { optionLength } from './mss.ts';
 import { putSynOptions } from './options.ts';
 import { putSackBlocks } from './sack.ts';
@@ -17,8 +19,10 @@ const out = new Segment();
  */
 export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, length: number, now: number): void {
   begin(tcb, flags, seq);
-  if (flags & SYN) putSynOptions(tcb, out, (flags & ACK) !== 0, now);
-  else putOptions(tcb, now);
+  if (flags & SYN) {
+    putSynOptions(tcb, out, (flags & ACK) !== 0, now);
+    out.flags |= synFlags(tcb, (flags & ACK) !== 0);
+  } else putOptions(tcb, now);
   // A RST tells no window that anybody could use: it does not move the announced edge.
   out.wnd = flags & RST ? 0 : announceWindow(tcb, (flags & SYN) === 0);
   if (length > 0) {
@@ -28,6 +32,7 @@ export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, l
     const mss = tcb.sndMss - optionLength(out.hasTimestamps, out.sackCount);
     if (length > mss) out.gsoSize = mss;
   }
+  if (tcb.ecn !== NO_ECN) stampEcn(tcb, out);
   if (tcb.urgentPending && (flags & (SYN | RST)) === 0) putUrgent(tcb);
   finish(tcb, now);
 }

@@ -1,4 +1,5 @@
 import { type Segment, SYN } from '../wire/segment.ts';
+import { agreeEcn } from './ecn.ts';
 import { agreeMss } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
@@ -34,4 +35,5 @@ export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
     tcb.tsRecentAge = now;
   }
   tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss);
+  agreeEcn(tcb, segment);
 }

@@ -1,11 +1,12 @@
 import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
 import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_SOON } from './ack-policy.ts';
-import { restartWindow } from './congestion/window.ts';
+import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitAck, emitSegment } from './emit.ts';
 import type { Sent } from './loss/scoreboard.ts';
 import { optionLength } from './mss.ts';
 import { holdsSmall } from './nagle.ts';
+import { notePaced, pacedBurst, pacingHolds } from './pacing.ts';
 import { sackBlocksDue } from './sack.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
@@ -88,6 +89,7 @@ function sendLost(tcb: Tcb, now: number): void {
     else if (room < Math.min(mss, range.length)) return;
     // Beyond a window that shrank only the earliest goes out: as a probe (SHLD-16, MUST-35).
     if (range.start !== tcb.sndUna && ge(range.start, add(tcb.sndUna, tcb.sndWnd))) return;
+    if (pacingHolds(tcb, now)) return;
     tcb.retransmitNow = false;
     resend(tcb, range, Math.max(mss, room - (room % mss)), now);
   }
@@ -109,6 +111,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
   tcb.env.counters.RetransSegs++;
   const last = offset + text === tcb.sendBuffer.length;
   emitSegment(tcb, ACK | fin | (text > 0 && last ? PSH : 0), range.start, offset, text, now);
+  notePaced(tcb, text, now);
   tcb.lastSendTime = now;
   if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
 }
@@ -118,13 +121,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
  * are all that is queued and Nagle lets them, or at least half of the largest window the peer ever had.
  */
 function sendNew(tcb: Tcb, now: number): void {
-  if (
-    flightSize(tcb) === 0 &&
-    tcb.config.tcp_slow_start_after_idle &&
-    now - tcb.lastSendTime > tcb.rto &&
-    tcb.bytesSent > 0
-  )
-    restartWindow(tcb);
+  if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0) resumeWindow(tcb, now);
   let blocked = false;
   while (!tcb.finSent) {
     const mss = segmentRoom(tcb);
@@ -143,6 +140,7 @@ function sendNew(tcb: Tcb, now: number): void {
       blocked = true;
       break;
     }
+    if (pacingHolds(tcb, now)) break;
     const possible = Math.min(offered, room);
     let length = possible - (possible % mss);
     if (length !== possible) {
@@ -154,7 +152,11 @@ function sendNew(tcb: Tcb, now: number): void {
     const fin = tcb.finQueued && length === queued && usable > length ? FIN : 0;
     sendText(tcb, length, (length === queued ? PSH : 0) | fin, now);
   }
-  tcb.cwndLimited = blocked || (tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * pipe(tcb));
+  const inFlight = pipe(tcb);
+  noteUsage(tcb, blocked || inFlight >= tcb.cwnd, inFlight, now);
+  if (tcb.scoreboard.sampler !== null && !blocked && unsent(tcb) === 0 && inFlight < tcb.cwnd) {
+    tcb.scoreboard.sampler.noteAppLimited(inFlight);
+  }
 }
 
 /** Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. */
@@ -168,6 +170,7 @@ function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
   tcb.sndNxt = end;
   tcb.scoreboard.push(start, end, now);
   tcb.bytesSent += length;
+  notePaced(tcb, length, now);
   tcb.lastSendTime = now;
   if (flags & FIN) tcb.finSent = true;
   if (length % mss !== 0) tcb.sndSml = end;
@@ -207,8 +210,11 @@ function segmentRoom(tcb: Tcb): number {
   return tcb.sndMss - optionLength(tcb.timestamps, sackBlocksDue(tcb));
 }
 
-/** Text of one emitted segment at most: one wire segment's, or as many whole ones as the device segments for us. */
+/**
+ * Text of one emitted segment at most: one wire segment's, or as many whole ones as the device segments for us. CWR is for one wire
+ * segment only (RFC 3168 §6.1.2): no device is trusted to know.
+ */
 function burst(tcb: Tcb, mss: number): number {
-  if (tcb.gsoMax === 0) return mss;
-  return Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss;
+  if (tcb.gsoMax === 0 || tcb.cwrDue) return mss;
+  return pacedBurst(tcb, Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss);
 }

@@ -1,8 +1,10 @@
 import type { IpAddress } from '../wire/address.ts';
 import { type Seq, seq } from '../wire/seq.ts';
+import type { AccEcn } from './accecn.ts';
 import type { TcpConfig } from './config.ts';
-import type { CongestionControl } from './congestion/controller.ts';
+import type { CongestionControl, CongestionName } from './congestion/controller.ts';
 import { reno } from './congestion/reno.ts';
+import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
 import type { Failure } from './notices.ts';
@@ -129,15 +131,43 @@ export class Tcb implements FourTuple {
 
   // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
   congestion: CongestionControl = reno;
+  /** What `congestion` becomes when the handshake is done. */
+  congestionName: CongestionName;
   cwnd = 0;
   ssthresh = 0x7fffffff;
   /** Bytes acknowledged since cwnd last grew in congestion avoidance (RFC 3465). */
   bytesAcked = 0;
-  /** Sending has been held back by cwnd since the last ACK. */
-  cwndLimited = false;
   lastSendTime = 0;
   /** End of the last segment sent that was not full-sized (Minshall's variant of Nagle). */
   sndSml: Seq = seq(0);
+  /** Sending was held back by cwnd. */
+  cwndLimited = false;
+  /** What was in flight when that was found, and SND.NXT then: it holds until that is acknowledged. */
+  cwndUsed = 0;
+  cwndUsageSeq: Seq = seq(0);
+  /** The most that was in flight since cwnd was last in full use, and when that was (RFC 2861). */
+  cwndPeak = 0;
+  cwndUsedAt = 0;
+  /** cwnd and ssthresh before the last reduction, for when it turns out to have been needless; `priorCwnd` 0: nothing to go back to. */
+  priorCwnd = 0;
+  priorSsthresh = 0;
+  /** A mark was answered: no further answer, and no growth, until `cwrEnd` is acknowledged. */
+  inCwr = false;
+  cwrEnd: Seq = seq(0);
+
+  // Pacing (`pacing.ts`). Bytes a second, 0 while unknown; the next text may leave at `nextSendAt`, µs.
+  paced = false;
+  pacingRate = 0;
+  nextSendAt = 0;
+
+  // ECN (`ecn.ts`).
+  ecn: EcnMode = NO_ECN;
+  ecnOffered: EcnMode = NO_ECN;
+  /** A mark arrived: ECE on what we send until the peer says CWR. */
+  ecnEcho = false;
+  /** cwnd was reduced: the next new text says CWR. */
+  cwrDue = false;
+  accEcn: AccEcn | null = null;
 
   // Acknowledging (`ack-policy.ts`).
   /** 0 nothing owed, 1 owed by the delayed-ACK timer, 2 owed at the end of the batch, 3 owed at once. */
@@ -161,6 +191,7 @@ export class Tcb implements FourTuple {
   persistAt = NEVER;
   delayedAckAt = NEVER;
   keepAliveAt = NEVER;
+  pacingAt = NEVER;
   /** TIME-WAIT or FIN-WAIT-2, by state. */
   closeAt = NEVER;
   persistBackoff = 0;
@@ -201,6 +232,7 @@ export class Tcb implements FourTuple {
     this.keepAliveInterval = config.tcp_keepalive_intvl;
     this.keepAliveProbes = config.tcp_keepalive_probes;
     this.ttl = config.ip_default_ttl;
+    this.congestionName = config.tcp_congestion_control;
     this.sendBufferSize = config.sendBuffer;
     this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer, config.maxHoles);
     this.rto = config.rtoInitial;

@@ -4,7 +4,7 @@ import { NEVER, type Tcb } from './tcb.ts';
 
 /** The earliest deadline, NEVER where none is running. */
 export function nextDeadline(tcb: Tcb): number {
-  return Math.min(tcb.retransmitAt, tcb.persistAt, tcb.delayedAckAt, tcb.keepAliveAt, tcb.closeAt);
+  return Math.min(tcb.retransmitAt, tcb.persistAt, tcb.delayedAckAt, tcb.keepAliveAt, tcb.closeAt, tcb.pacingAt);
 }
 
 export function stopTimers(tcb: Tcb): void {
@@ -13,6 +13,7 @@ export function stopTimers(tcb: Tcb): void {
   tcb.delayedAckAt = NEVER;
   tcb.keepAliveAt = NEVER;
   tcb.closeAt = NEVER;
+  tcb.pacingAt = NEVER;
 }
 
 /** RFC 6298 §5.1 to §5.3: running while something is unacknowledged. */

@@ -1,12 +1,15 @@
 import { ACK, FIN, type Segment, SYN } from '../../wire/segment.ts';
-import { add, diff, gt, lt } from '../../wire/seq.ts';
+import { add, diff, ge, gt, lt } from '../../wire/seq.ts';
 import { challengeAck } from '../challenge.ts';
-import { startWindow } from '../congestion/window.ts';
+import { noteRoundTrip, settleWindow, startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
+import { takeEcho } from '../ecn.ts';
+import { NO_ECN } from '../ecn-mode.ts';
 import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
 import { afterAck, takeSackBlocks } from '../loss/recovery.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
+import { pipe } from '../output.ts';
 import { measureRtt } from '../rtt.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -62,6 +65,7 @@ function afterFinAcked(tcb: Tcb, now: number): DropReason | null {
  */
 export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
   const before = tcb.sndUna;
+  tcb.scoreboard.sampler?.begin(now);
   const fresh = tcb.sackOk && segment.sackCount > 0 ? takeSackBlocks(tcb, segment) : 0;
   let text = 0;
   if (gt(segment.ack, before)) text = moveLeftEdge(tcb, segment, now);
@@ -73,7 +77,9 @@ export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
     segment.payloadLength === 0 &&
     !windowChanged &&
     (segment.flags & (SYN | FIN)) === 0;
+  if (tcb.ecn !== NO_ECN && ge(segment.ack, before)) takeEcho(tcb, segment, text);
   afterAck(tcb, text, fresh, duplicate);
+  if (tcb.cwnd > 0) settleWindow(tcb, text, pipe(tcb), now);
 }
 
 /** SND.UNA = SEG.ACK. Returns the number of text bytes newly acknowledged. */
@@ -92,7 +98,10 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
   tcb.bytesAckedTotal += text;
   // Karn (RFC 6298 §3): only the echoed timestamp tells a retransmission's round trip from the original's.
   const rtt = result.retransmitted || result.sampleTime < 0 ? echoedRtt(tcb, segment, now) : now - result.sampleTime;
-  if (rtt >= 0) measureRtt(tcb, rtt);
+  if (rtt >= 0) {
+    measureRtt(tcb, rtt);
+    if (!result.retransmitted) noteRoundTrip(tcb, rtt, now);
+  }
   tcb.retries = 0;
   tcb.softError = null;
   tcb.persistBackoff = 0;

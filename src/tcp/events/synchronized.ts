@@ -3,6 +3,8 @@ import { add, diff, gt, le, lt } from '../../wire/seq.ts';
 import { oweAck, oweAckForText } from '../ack-policy.ts';
 import { answerUnacceptable, challengeAck } from '../challenge.ts';
 import type { DropReason } from '../drop.ts';
+import { noteMarks, retractEcn } from '../ecn.ts';
+import { NO_ECN } from '../ecn-mode.ts';
 import { emitAck, emitReset } from '../emit.ts';
 import { enterTimeWait, fail, restartTimeWait } from '../ending.ts';
 import { URGENT } from '../notices.ts';
@@ -48,6 +50,7 @@ export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: numb
  */
 function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   updateRecent(tcb, segment, now);
+  if (tcb.ecn !== NO_ECN) noteMarks(tcb, segment);
   return checkUrgent(tcb, segment) ?? processText(tcb, segment, now) ?? checkFin(tcb, segment, now);
 }
 
@@ -70,6 +73,7 @@ function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | nu
   tcb.lastHeard = now;
   if (tcb.state === SYN_RECEIVED && segment.has(SYN) && segment.seq === tcb.irs) {
     // The peer's SYN again: our SYN,ACK is lost or late. Sending it again says more than an ACK, which a peer in SYN-SENT ignores.
+    retractEcn(tcb, segment);
     resendSyn(tcb, now);
     return 'sequence number';
   }

@@ -13,6 +13,8 @@ export function timeout(tcb: Tcb, now: number): void {
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.persistAt <= now) persistTimeout(tcb, now);
   if (tcb.keepAliveAt <= now) keepAliveTimeout(tcb, now);
+  // What waited for it leaves with the output pass.
+  if (tcb.pacingAt <= now) tcb.pacingAt = NEVER;
   if (tcb.delayedAckAt <= now) {
     tcb.delayedAckAt = NEVER;
     tcb.env.trace?.timer(tcb, 'delayed ACK', now);

@@ -1,4 +1,5 @@
 import { add, diff, ge, gt, le, lt, type Seq, seq } from '../../wire/seq.ts';
+import type { RateSampler } from '../congestion/rate-sample.ts';
 
 /** Marks of a sent range. */
 export const SACKED = 1;
@@ -14,6 +15,11 @@ export class Sent {
   marks = 0;
   /** When it was last sent, µs. */
   time = 0;
+  /** Stamps of the `RateSampler`, where there is one; `deliveredTime` −1: none, or counted. */
+  delivered = 0;
+  deliveredTime = -1;
+  firstSentTime = 0;
+  appLimited = false;
 
   get length(): number {
     return diff(this.end, this.start);
@@ -42,6 +48,8 @@ export class Scoreboard {
   sackedBytes = 0;
   lostBytes = 0;
   retransmittedBytes = 0;
+  /** Told of what is sent, arrives and is lost, for an algorithm that wants the delivery rate. */
+  sampler: RateSampler | null = null;
   /** Highest sequence number SACKed so far (RFC 6675's HighData counterpart); meaningful when `sackedBytes` > 0. */
   highestSacked: Seq = seq(0);
   private ranges: Sent[] = [];
@@ -67,6 +75,7 @@ export class Scoreboard {
     sent.start = start;
     sent.end = end;
     sent.time = now;
+    this.sampler?.sent(sent, now, this.count === 0);
     this.ranges.push(sent);
   }
 
@@ -75,6 +84,7 @@ export class Scoreboard {
     if ((range.marks & RETRANSMITTED) === 0) this.retransmittedBytes += range.length;
     range.marks |= RETRANSMITTED | SENT_TWICE;
     range.time = now;
+    this.sampler?.sent(range, now, false);
   }
 
   /** Everything before `una` is acknowledged. */
@@ -89,6 +99,7 @@ export class Scoreboard {
       if (ge(range.start, una)) break;
       if (gt(range.end, una)) this.split(this.head, una);
       result.acked += range.length;
+      this.sampler?.arrived(range);
       if ((range.marks & SACKED) === 0) result.delivered += range.length;
       if (range.marks & SENT_TWICE) result.retransmitted = true;
       else if ((range.marks & SACKED) === 0) result.sampleTime = range.time;
@@ -120,6 +131,7 @@ export class Scoreboard {
       this.unmark(range, LOST | RETRANSMITTED);
       range.marks |= SACKED;
       this.sackedBytes += range.length;
+      this.sampler?.arrived(range);
       fresh += range.length;
     }
     if (fresh > 0 && (this.sackedBytes === fresh || gt(end, this.highestSacked))) this.highestSacked = end;
@@ -132,6 +144,7 @@ export class Scoreboard {
     if ((range.marks & (LOST | SACKED)) === 0) {
       range.marks |= LOST;
       this.lostBytes += range.length;
+      if (this.sampler !== null) this.sampler.lost += range.length;
     }
   }
 
@@ -186,6 +199,10 @@ export class Scoreboard {
     rest.end = range.end;
     rest.marks = range.marks;
     rest.time = range.time;
+    rest.delivered = range.delivered;
+    rest.deliveredTime = range.deliveredTime;
+    rest.firstSentTime = range.firstSentTime;
+    rest.appLimited = range.appLimited;
     range.end = at;
     this.ranges.splice(i + 1, 0, rest);
   }

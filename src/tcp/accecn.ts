@@ -1,0 +1,112 @@
+import { AE, CE, CWR, ECE, ECT0, ECT1, NOT_ECT, type Segment } from '../wire/segment.ts';
+import { effectiveMss } from './mss.ts';
+import type { Tcb } from './tcb.ts';
+
+/**
+ * More accurate ECN feedback (RFC 9768): a receiver counts the marked segments and tells the count modulo 8 in the ACE field, the three
+ * flags AE, CWR and ECE, of every segment without SYN. Handshake segments tell in it how the other's SYN arrived.
+ */
+
+/** §3.2.1: the counters begin where no flag combination of RFC 3168 is. */
+const INITIAL_COUNT = 5;
+/** §3.2.2.5.1: an ACK for at least so many marks. */
+const MARKS_PER_ACK = 2;
+/** The first ACKs of a client tell how the SYN,ACK arrived. */
+const MASK = 7;
+
+/** §3.1.1 and §3.2.2.1, tables 2 and 3: how a SYN or SYN,ACK arrived, as an ACE field, by the ECN bits of its IP header. */
+const ARRIVAL: readonly number[] = [];
+(ARRIVAL as number[])[NOT_ECT] = 0b010;
+(ARRIVAL as number[])[ECT1] = 0b011;
+(ARRIVAL as number[])[ECT0] = 0b100;
+(ARRIVAL as number[])[CE] = 0b110;
+
+/** The ACE field of a segment, and the flags that say it. */
+export function aceOf(flags: number): number {
+  return (flags & AE ? 4 : 0) | (flags & CWR ? 2 : 0) | (flags & ECE ? 1 : 0);
+}
+export function aceFlags(ace: number): number {
+  return (ace & 4 ? AE : 0) | (ace & 2 ? CWR : 0) | (ace & 1 ? ECE : 0);
+}
+
+/** One connection's counters. */
+export class AccEcn {
+  /** r.cep: marked segments that arrived; s.cep: those that the peer told of. Whole numbers, not modulo 8. */
+  rCep = INITIAL_COUNT;
+  sCep = INITIAL_COUNT;
+  /** Our text may be ECN-capable: the path has not been seen to wipe out the feedback. */
+  mayMark = true;
+  /** How the peer's SYN or SYN,ACK arrived. */
+  private readonly arrival: number;
+  /** As a client: the next segment is the ACK of the SYN,ACK. */
+  private answerDue = false;
+  /** As a server: the ACK of the SYN,ACK is still to come. As either: the first text is. */
+  private expectsAnswer = true;
+  private marksSinceAck = 0;
+
+  constructor(ecn: number) {
+    this.arrival = ARRIVAL[ecn]!;
+  }
+
+  /** §3.1.1: as a server: what the SYN,ACK says of the SYN. */
+  get synAckFlags(): number {
+    return aceFlags(this.arrival);
+  }
+
+  /** As a client: the SYN,ACK says how our SYN arrived. Sent as not ECN-capable, it arrives otherwise only by a broken path (§3.2.2.3). */
+  synArrived(answer: number): void {
+    if (aceOf(answer) !== ARRIVAL[NOT_ECT]) this.mayMark = false;
+    this.answerDue = true;
+    this.expectsAnswer = false;
+    // The SYN,ACK itself counts (§3.2.2.1).
+    if (this.arrival === ARRIVAL[CE]) this.rCep++;
+  }
+
+  /** The ACE field of a segment that leaves (§3.2.2): the client's ACK of the SYN,ACK tells how that arrived. */
+  stamp(tcb: Tcb, segment: Segment): void {
+    let ace = this.rCep & MASK;
+    if (this.answerDue) {
+      ace = this.arrival;
+      // Text is sent with the counter; the handshake's encoding is for the first ACK, and those that say the same before text came.
+      if (segment.payloadLength > 0 || tcb.bytesReceived > 0) {
+        ace = this.rCep & MASK;
+        this.answerDue = false;
+      }
+    }
+    segment.flags |= aceFlags(ace);
+    this.marksSinceAck = 0;
+  }
+
+  /** An acceptable segment arrived (§3.2.2.5.1). Returns whether an ACK is due for its mark. */
+  arrived(_tcb: Tcb, segment: Segment): boolean {
+    if (segment.ecn !== CE) return false;
+    const marks = segment.wireSegments;
+    this.rCep += marks;
+    this.marksSinceAck += marks;
+    return this.marksSinceAck >= MARKS_PER_ACK;
+  }
+
+  /** What an ACK says (§3.2.2.5.2, appendix A.2.1): how many segments it reports marked. `acked`: bytes newly acknowledged. */
+  feedback(tcb: Tcb, segment: Segment, acked: number): number {
+    const ace = aceOf(segment.flags);
+    if (this.expectsAnswer) {
+      this.expectsAnswer = false;
+      return this.thirdAck(ace);
+    }
+    if (acked === 0 && segment.payloadLength === 0 && ace === (this.sCep & MASK)) return 0;
+    // The count may have gone round if the ACK covers eight segments or more: then as many as it can be (the safest likely case).
+    const least = (ace - this.sCep) & MASK;
+    const segments = Math.ceil(acked / effectiveMss(tcb));
+    const marked = segments > MASK ? segments - ((segments - least) & MASK) : least;
+    this.sCep += marked;
+    return marked;
+  }
+
+  /** §3.2.2.1, table 4: what the ACK of our SYN,ACK says of it. Zero: something on the path wipes the field out (§3.2.2.4). */
+  private thirdAck(ace: number): number {
+    if (ace === 0) this.mayMark = false;
+    if (ace !== ARRIVAL[CE]) return 0;
+    this.sCep++;
+    return 0;
+  }
+}
