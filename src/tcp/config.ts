@@ -155,6 +155,9 @@ export const rfc9293: TcpConfig = {
   cwndDecay: false,
   timeWait: 240 * SECOND,
   tcp_rfc1337: true,
+  // With these intervals it is 3 minutes before a SYN is given up (MUST-23).
+  tcp_syn_retries: 7,
+  tcp_synack_retries: 7,
 };
 
 /** The presets by name. */

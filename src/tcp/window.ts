@@ -25,7 +25,8 @@ export function rcvWnd(tcb: Tcb): number {
  * window does not become silly.
  */
 function advance(tcb: Tcb): number {
-  const free = tcb.receiveBuffer.space - Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt));
+  const tellable = Math.min(tcb.receiveBuffer.space, LARGEST_FIELD << tcb.rcvWindScale);
+  const free = tellable - rcvWnd(tcb);
   return free >= Math.min(tcb.receiveBuffer.capacity >>> 1, tcb.rcvMss) ? free : 0;
 }
 

@@ -7,7 +7,6 @@ import {
   LISTEN,
   STATE_NAMES,
   type State,
-  SYN_RECEIVED,
   SYN_SENT,
   TIME_WAIT,
   TRANSITIONS,
@@ -143,7 +142,7 @@ export class Invariants {
     }
 
     const outstanding = diff(tcb.sndNxt, tcb.sndUna);
-    const synOut = tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED ? 1 : 0;
+    const synOut = tcb.synAcked ? 0 : 1;
     const finOut = tcb.finQueued && !tcb.finAcked ? 1 : 0;
     must(outstanding >= 0, `SND.UNA is ${-outstanding} after SND.NXT`);
     must(

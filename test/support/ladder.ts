@@ -177,6 +177,14 @@ export class Ladder {
     this.event('(end of batch)', () => output(this.tcb, this.now));
   }
 
+  /** A segment, and in the same turn, before its output pass, what the application does about it. */
+  peerThen(text: string, reaction: () => void): void {
+    this.batching = true;
+    this.peer(text);
+    this.batching = false;
+    this.event('(reaction)', reaction);
+  }
+
   /** The next segment sent must be this one; with `at`, seconds from the beginning, sent then (±1.5 ms) and nothing before. */
   expect(text: string, at?: number): Recorded {
     if (at !== undefined) {

@@ -28,9 +28,7 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
     setState(tcb, ESTABLISHED, 'rcv ACK of SYN', now);
     setSendWindow(tcb, segment, segmentWindow(tcb, segment));
     acknowledge(tcb, segment, now);
-    startWindow(tcb);
-    restartKeepAlive(tcb, now);
-    tcb.notices |= CONNECTED;
+    handshakeDone(tcb, now);
     // A CLOSE that had to wait for this (§3.10.4).
     if (tcb.finQueued) setState(tcb, FIN_WAIT_1, 'CLOSE', now);
     return null;
@@ -46,6 +44,17 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
   }
   acknowledge(tcb, segment, now);
   return afterFinAcked(tcb, now);
+}
+
+/** RFC 6298 §5.7: what a SYN that had to be sent again leaves as the time-out for text, µs, unless a round trip was measured. */
+const RTO_AFTER_LOST_SYN = 3_000_000;
+
+/** ESTABLISHED was entered: both SYNs are acknowledged. */
+export function handshakeDone(tcb: Tcb, now: number): void {
+  if (tcb.synRetransmitted && tcb.srtt === 0) tcb.rto = RTO_AFTER_LOST_SYN;
+  startWindow(tcb);
+  restartKeepAlive(tcb, now);
+  tcb.notices |= CONNECTED;
 }
 
 /** What an ACK of our FIN does, by state (§3.10.7.4, fifth, FIN-WAIT-1 and on). */

@@ -1,19 +1,17 @@
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/segment.ts';
 import { gt, le, lt } from '../../wire/seq.ts';
 import { oweAck } from '../ack-policy.ts';
-import { startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
 import { emitResetFor } from '../emit.ts';
 import { fail } from '../ending.ts';
-import { CONNECTED } from '../notices.ts';
 import { takeSynOptions } from '../options.ts';
 import { sendSyn } from '../output.ts';
 import { startReceiving } from '../receive.ts';
 import { ESTABLISHED, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
-import { restartKeepAlive, restartRetransmission } from '../timers.ts';
+import { restartRetransmission } from '../timers.ts';
 import { setSendWindow } from '../window.ts';
-import { acknowledge } from './ack.ts';
+import { acknowledge, handshakeDone } from './ack.ts';
 import { checkFin, processText } from './synchronized.ts';
 
 /** RFC 9293 §3.10.7.3: a segment for a TCB in SYN-SENT. Its five checks in order. */
@@ -41,9 +39,7 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
     setState(tcb, ESTABLISHED, 'rcv SYN,ACK', now);
     setSendWindow(tcb, segment, segment.wnd);
     acknowledge(tcb, segment, now);
-    startWindow(tcb);
-    restartKeepAlive(tcb, now);
-    tcb.notices |= CONNECTED;
+    handshakeDone(tcb, now);
     oweAck(tcb);
     // What else it carries goes on at the sixth check (§3.10.7.3).
     const text = processText(tcb, segment, now);
