@@ -14,29 +14,29 @@ export interface Check {
 
 /** RFC 9293 §3.5, figure 6: SYN, SYN and ACK, ACK. */
 export function checkHandshake({ syn, synAck, thirdAck, simultaneousOpen }: Story, names: Names): Check {
-  const name = 'three-way handshake';
+  const name = 'handshake';
   if (syn === null) return { name, ok: false, figure: 'no SYN seen' };
   if (synAck === null) return { name, ok: false, figure: `a SYN from ${names[syn.by]}, and no answer` };
   if (simultaneousOpen) return { name, ok: false, figure: 'both ends sent a SYN: a simultaneous open' };
   if (thirdAck === null) return { name, ok: false, figure: 'SYN and SYN, ACK, but no ACK' };
   const took = duration(thirdAck.time - syn.time);
-  return { name, ok: true, figure: `${names[syn.by]} sends SYN, then SYN, ACK and ACK: ${took}` };
+  return { name, ok: true, figure: `three-way: SYN, SYN+ACK, ACK in ${took}; ${names[syn.by]} opened` };
 }
 
 /** RFC 9293 §3.4: a SYN occupies a number, so each end acknowledges the other's initial number plus one. */
 export function checkNumbers({ syn, synAck, thirdAck }: Story): Check {
-  const name = 'x+1 and y+1';
+  const name = 'x+1, y+1';
   if (syn === null || synAck === null || thirdAck === null) return { name, ok: false, figure: 'no handshake' };
   const x = syn.segment.seq;
   const y = synAck.segment.seq;
   const [xAcked, yAcked, third] = [synAck.segment.ack, thirdAck.segment.ack, thirdAck.segment.seq];
   const ok = xAcked === next(x) && yAcked === next(y) && third === next(x);
-  return { name, ok, figure: `x = ${x}, acknowledged by ${xAcked}; y = ${y}, acknowledged by ${yAcked}` };
+  return { name, ok, figure: `x ${x}, acknowledged ${xAcked}; y ${y}, acknowledged ${yAcked}` };
 }
 
 /** What both SYNs carried, and so is in force (RFC 9293 §3.7.1, RFC 7323, RFC 2018); all four are wanted. */
 export function checkOptions({ syn, synAck }: Story, names: Names): Check {
-  const name = 'options negotiated';
+  const name = 'options';
   if (syn === null || synAck === null) return { name, ok: false, figure: 'no handshake' };
   const both = [syn, synAck] as const;
   const has = (of: (options: OptionsRecord) => unknown) =>
@@ -44,21 +44,22 @@ export function checkOptions({ syn, synAck }: Story, names: Names): Check {
   const wanted: readonly (readonly [string, boolean, (options: OptionsRecord) => string])[] = [
     ['MSS', has((o) => o.mss), (o) => grouped(o.mss ?? 0)],
     ['window scale', has((o) => o.windowScale), (o) => `×${2 ** Math.min(o.windowScale ?? 0, 14)}`],
-    ['SACK permitted', has((o) => o.sackPermitted), () => ''],
+    ['SACK', has((o) => o.sackPermitted), () => ''],
     ['timestamps', has((o) => o.timestamps), () => ''],
   ];
   const missing = wanted.filter(([, there]) => !there).map(([option]) => option);
   if (missing.length > 0) return { name, ok: false, figure: `not by both ends: ${missing.join(', ')}` };
   const words = wanted.map(([option, , value]) => {
-    const values = both.map(({ segment }) => value(segment.options));
-    return values[0] === '' ? option : `${option} ${values.join(' and ')}`;
+    const [one, other] = [value(syn.segment.options), value(synAck.segment.options)];
+    if (one === other) return `${option} ${one}`.trim();
+    return `${option} ${one} (${names[syn.by]}) and ${other} (${names[synAck.by]})`;
   });
-  return { name, ok: true, figure: `${words.join(', ')} (${both.map(({ by }) => names[by]).join(', then ')})` };
+  return { name, ok: true, figure: words.join(', ') };
 }
 
 /** Every number that was used is acknowledged: nothing of what was sent is in doubt. */
 export function checkDelivery({ sent }: Story, names: Names): Check {
-  const name = 'every byte acknowledged';
+  const name = 'acknowledged';
   const ends: readonly End[] = ['ours', 'peer'];
   const ok = ends.every((end) => sent[end].high > 0 && sent[end].acked === sent[end].high);
   const figure = ends.map((end) => {
@@ -72,7 +73,7 @@ export function checkDelivery({ sent }: Story, names: Names): Check {
 
 /** RFC 9293 §3.6: both directions closed by a FIN, each acknowledged, and no reset. */
 export function checkClose({ fins, finAcked, closing, resets, simultaneousClose }: Story, names: Names): Check {
-  const name = 'orderly close';
+  const name = 'close';
   const reset = resets[0];
   if (reset !== undefined) return { name, ok: false, figure: `reset by ${names[reset.by]}` };
   const [first, second] = fins;
@@ -80,10 +81,10 @@ export function checkClose({ fins, finAcked, closing, resets, simultaneousClose 
   const began = `${names[first.by]} closed first`;
   if (second === undefined) return { name, ok: false, figure: `${began}; no FIN from the other end` };
   if (finAcked.size < 2) return { name, ok: false, figure: `${began}; a FIN was not acknowledged` };
-  const words = closing.map(closeWord).join(' · ');
-  const how = `${number(closing.length)} segments${simultaneousClose ? ', both ends at once' : ''}`;
+  const words = closing.map(closeWord).join(', ');
+  const how = `orderly, ${number(closing.length)} segments${simultaneousClose ? ', both ends at once' : ''}`;
   const who = simultaneousClose ? `the FIN of ${names[first.by]} was the first` : began;
-  return { name, ok: true, figure: `${how} (${words}); ${who}` };
+  return { name, ok: true, figure: `${how}: ${words}; ${who}` };
 }
 
 /**
@@ -108,7 +109,7 @@ export function checkTimeWait({ states, closedFirst }: Story, names: Names, expe
   return {
     name,
     ok,
-    figure: `entered by ${who}, expired after ${duration(lasted)} (2 MSL set to ${duration(expected)})`,
+    figure: `entered by ${who}, expired after ${duration(lasted)} (2 MSL: ${duration(expected)})`,
   };
 }
 

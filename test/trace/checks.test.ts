@@ -37,32 +37,32 @@ describe('the checks', () => {
     expect(checks).toMatchInlineSnapshot(`
       [
         {
-          "figure": "kernel sends SYN, then SYN, ACK and ACK: 80 µs",
-          "name": "three-way handshake",
+          "figure": "three-way: SYN, SYN+ACK, ACK in 80 µs; kernel opened",
+          "name": "handshake",
           "ok": true,
         },
         {
-          "figure": "x = 2147483632, acknowledged by 2147483633; y = 4294967286, acknowledged by 4294967287",
-          "name": "x+1 and y+1",
+          "figure": "x 2147483632, acknowledged 2147483633; y 4294967286, acknowledged 4294967287",
+          "name": "x+1, y+1",
           "ok": true,
         },
         {
-          "figure": "MSS 1,460 and 1,460, window scale ×32 and ×32, SACK permitted, timestamps (kernel, then synfin)",
-          "name": "options negotiated",
+          "figure": "MSS 1,460, window scale ×32, SACK, timestamps",
+          "name": "options",
           "ok": true,
         },
         {
           "figure": "synfin 60,000 bytes in 46 segments; kernel 77 bytes in 29 segments",
-          "name": "every byte acknowledged",
+          "name": "acknowledged",
           "ok": true,
         },
         {
-          "figure": "four segments (FIN · ACK · FIN · ACK); synfin closed first",
-          "name": "orderly close",
+          "figure": "orderly, four segments: FIN, ACK, FIN, ACK; synfin closed first",
+          "name": "close",
           "ok": true,
         },
         {
-          "figure": "entered by synfin, expired after 60.000 s (2 MSL set to 60.000 s)",
+          "figure": "entered by synfin, expired after 60.000 s (2 MSL: 60.000 s)",
           "name": "TIME-WAIT",
           "ok": true,
         },
@@ -80,14 +80,16 @@ describe('the checks', () => {
 
   it('count the segments of a close, and tell who began', () => {
     expect(checkClose(story(fourSegmentLife()), NAMES).figure).toBe(
-      'four segments (FIN · ACK · FIN · ACK); synfin closed first',
+      'orderly, four segments: FIN, ACK, FIN, ACK; synfin closed first',
     );
     expect(checkClose(story(threeSegmentLife()), NAMES).figure).toBe(
-      'three segments (FIN · FIN+ACK · ACK); kernel closed first',
+      'orderly, three segments: FIN, FIN+ACK, ACK; kernel closed first',
     );
-    expect(checkClose(story(simultaneousClose()), NAMES).figure).toMatch(/^four segments, both ends at once/);
+    expect(checkClose(story(simultaneousClose()), NAMES).figure).toMatch(
+      /^orderly, four segments, both ends at once: FIN, FIN, ACK, ACK/,
+    );
     // What is lost and sent again counts once.
-    expect(checkClose(story(lostFin()), NAMES).figure).toMatch(/^four segments \(/);
+    expect(checkClose(story(lostFin()), NAMES).figure).toMatch(/^orderly, four segments: FIN, ACK, FIN, ACK/);
   });
 
   it('do not hold for less than the whole life', () => {
@@ -108,7 +110,7 @@ describe('the checks', () => {
 
   it('name the option that one end did not offer', () => {
     const s = story(fourSegmentLife({ config: { tcp_timestamps: false, tcp_sack: false } }));
-    expect(checkOptions(s, NAMES)).toMatchObject({ ok: false, figure: 'not by both ends: SACK permitted, timestamps' });
+    expect(checkOptions(s, NAMES)).toMatchObject({ ok: false, figure: 'not by both ends: SACK, timestamps' });
   });
 
   it('do not call a reset a close', () => {
