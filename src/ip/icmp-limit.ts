@@ -64,7 +64,8 @@ export class IcmpLimit {
     this.#common = Math.min(burst, this.#common + (sinceCommon * rate) / 1e6);
     this.#commonFilled = now;
     if (this.#common < 1) return false;
-    this.#common = Math.max(0, this.#common - this.#roll());
+    // It may go below nothing, so that a message takes one on average.
+    this.#common -= this.#roll();
     this.#tokens[bucket] = tokens - 1;
     return true;
   }
