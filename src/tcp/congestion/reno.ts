@@ -17,13 +17,17 @@ export const reno: CongestionControl = {
     }
   },
 
-  /** RFC 5681 §3.1 equation 4. */
-  thresholdAfterLoss(_tcb: Tcb, flight: number, mss: number): number {
-    return Math.max(flight >>> 1, 2 * mss);
+  /**
+   * RFC 5681 §3.1 equation 4. With SACK the flight size grows beyond cwnd in recovery, and by limited transmit, which must not count (§3.2
+   * step 2): cwnd bounds it.
+   */
+  thresholdAfterLoss(tcb: Tcb, flight: number, mss: number): number {
+    return Math.max(Math.min(flight, tcb.cwnd) >>> 1, 2 * mss);
   },
 
   /** RFC 8511 §3.1: a mark comes from a short queue, and asks for less of a reduction: β_ecn is 0.8 for Reno. */
   thresholdAfterMark(tcb: Tcb, flight: number, mss: number): number {
-    return Math.max(tcb.config.abe ? Math.floor(flight * 0.8) : flight >>> 1, 2 * mss);
+    const used = Math.min(flight, tcb.cwnd);
+    return Math.max(tcb.config.abe ? Math.floor(used * 0.8) : used >>> 1, 2 * mss);
   },
 };
