@@ -8,13 +8,18 @@ import { KERNEL4, OURS4, OURS6, TestNetwork } from './support/namespace.ts';
 import { describeWith } from './support/needs.ts';
 import { pattern, patternHash } from './support/pattern.mjs';
 
-/** The network that other tests use, with the kernel on both ends. */
-describeWith({ tun: true, programs: ['ss', 'tcpdump'] }, 'TestNetwork', () => {
-  let net: TestNetwork;
+let net: TestNetwork;
+
+function each(): void {
   beforeEach(() => {
     net = new TestNetwork();
   });
   afterEach(() => net.close());
+}
+
+/** The network that other tests use, with the kernel on both ends. */
+describeWith({ tun: true, programs: ['ss'] }, 'TestNetwork', () => {
+  each();
 
   it('is empty but for lo and the device, and its programs are inside', async () => {
     expect(Object.keys(networkInterfaces()).sort()).toEqual(['lo', net.device.name]);
@@ -57,22 +62,6 @@ describeWith({ tun: true, programs: ['ss', 'tcpdump'] }, 'TestNetwork', () => {
     await socket.received(30_000_000);
   });
 
-  it('sees on the device what tcpdump sees', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'synfin-dump-'));
-    const file = join(folder, 'dump.pcap');
-    net.device.attach({ receive() {}, flush() {} });
-    const dump = await net.dump(file, 'tcp');
-    const peer = await net.peer();
-    for (const address of [OURS4, OURS6]) peer.connect(9, address);
-    await expect.poll(() => net.device.received, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
-    dump.signal('SIGINT');
-    await dump.finished;
-    const { frames, error } = readCaptureFile(file);
-    expect(error).toBeNull();
-    expect(new Set(frames.map((frame) => frame.bytes[0]! >>> 4))).toEqual(new Set([4, 6]));
-    rmSync(folder, { recursive: true });
-  });
-
   it('ends what it started: at its close, and after a time', async () => {
     const shell = await net.start('sh', ['-c', 'sleep 61.5 & echo ready; wait'], { ready: /ready/ });
     const alive = () =>
@@ -89,7 +78,7 @@ describeWith({ tun: true, programs: ['ss', 'tcpdump'] }, 'TestNetwork', () => {
     await expect.poll(alive).toBe(0);
     expect((await run('sleep', ['60'], { timeout: 100 })).signal).toBe('SIGKILL');
     await expect(net.start('sh', ['-c', 'echo no >&2; exit 3'], { ready: /yes/ })).rejects.toThrow('ended before');
-    expect((await run('no-such-program', [])).status).toBe(127);
+    expect((await run('no-such-program', [])).status).not.toBe(0);
   });
 
   it('has a pattern in which nothing moves unnoticed', () => {
@@ -102,5 +91,25 @@ describeWith({ tun: true, programs: ['ss', 'tcpdump'] }, 'TestNetwork', () => {
       expect(pattern(from, length)).toEqual(whole.subarray(from, from + length));
     }
     expect(new Set(new Uint32Array(whole.buffer)).size).toBe(whole.buffer.byteLength / 4);
+  });
+});
+
+describeWith({ tun: true, root: true, programs: ['tcpdump'] }, 'TestNetwork.dump', () => {
+  each();
+
+  it('captures what passes the device', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'synfin-dump-'));
+    const file = join(folder, 'dump.pcap');
+    net.device.attach({ receive() {}, flush() {} });
+    const dump = await net.dump(file, 'tcp');
+    const peer = await net.peer();
+    for (const address of [OURS4, OURS6]) peer.connect(9, address);
+    await expect.poll(() => net.device.received, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    dump.signal('SIGINT');
+    await dump.finished;
+    const { frames, error } = readCaptureFile(file);
+    expect(error).toBeNull();
+    expect(new Set(frames.map((frame) => frame.bytes[0]! >>> 4))).toEqual(new Set([4, 6]));
+    rmSync(folder, { recursive: true });
   });
 });

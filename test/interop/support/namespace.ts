@@ -66,7 +66,10 @@ export class TestNetwork {
     return peer;
   }
 
-  /** What tcpdump sees on the device from now on, into a file. `signal('SIGINT')` and `finished` end it whole. */
+  /**
+   * What tcpdump sees on the device from now on, into a file. `signal('SIGINT')` and `finished` end it whole. Needs root of the machine
+   * (`describeWith({ root: true }, …)`): tcpdump sets its user, which root of a user namespace may not.
+   */
   dump(file: string, filter = 'ip or ip6'): Promise<Program> {
     // Immediate: not a second later, when its buffer is full.
     const args = ['-i', this.device.name, '--immediate-mode', '-U', '-Z', 'root', '-w', file, filter];

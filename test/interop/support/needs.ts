@@ -53,6 +53,8 @@ export function describeWith(needs: Needs, name: string, tests: () => void): voi
       });
     });
   } else {
+    // A reporter may leave out the titles of what it skips.
+    console.warn(`skipped: ${name}: ${trouble}`);
     describe.skip(`${name} (skipped: ${trouble})`, tests);
   }
 }
