@@ -153,31 +153,38 @@ export class Connection implements TcpSocket {
     return this.tcb.bytesReceived;
   }
 
-  /** Tells the application what came up, in the order of a connection's life. For the engine, which calls when nothing is half done. */
+  /**
+   * Tells the application what came up, in the order of a connection's life. For the engine, which calls when nothing is half done. Each notice
+   * is taken before it is told: a callback that throws keeps none of the others back.
+   */
   deliver(): void {
     const { tcb } = this;
-    const n = tcb.notices;
-    tcb.notices = 0;
-    if (this.#over) return;
-    if (n & notices.CONNECTED && this.#shutdownLater) this.shutdown();
-    if (n & notices.CONNECTED) this.events.onConnect?.();
-    if (n & notices.ADVICE && tcb.softError !== null && this.#goesOn(n)) this.events.onAdvice?.(tcb.softError);
-    if (n & notices.URGENT && this.#goesOn(n)) this.events.onAdvice?.('urgent');
-    if (n & notices.WRITABLE && this.#goesOn(n)) this.events.onWritable?.();
-    if (n & notices.READABLE && !this.#readableTold && tcb.receiveBuffer.readable > 0) {
+    if (this.#over) {
+      tcb.notices = 0;
+      return;
+    }
+    if (this.#take(notices.CONNECTED)) {
+      if (this.#shutdownLater) this.shutdown();
+      this.events.onConnect?.();
+    }
+    if (this.#take(notices.ADVICE) && tcb.softError !== null) this.events.onAdvice?.(tcb.softError);
+    if (this.#take(notices.URGENT)) this.events.onAdvice?.('urgent');
+    if (this.#take(notices.WRITABLE) && (tcb.notices & notices.OVER) === 0) this.events.onWritable?.();
+    if (this.#take(notices.READABLE) && !this.#readableTold && tcb.receiveBuffer.readable > 0) {
       this.#readableTold = true;
       this.events.onReadable?.();
     }
-    if (n & notices.ENDED && this.#goesOn(n)) this.events.onEnd?.();
-    if (n & notices.OVER) {
+    if (this.#take(notices.ENDED) && tcb.failure === null) this.events.onEnd?.();
+    if (this.#take(notices.OVER)) {
       this.#over = true;
       this.events.onClose?.(tcb.failure);
     }
   }
 
-  /** False where a callback ended the connection meanwhile: then only `onClose` is left to say. `told`: the notices at hand. */
-  #goesOn(told: number): boolean {
-    return this.tcb.failure === null || (told & notices.OVER) !== 0;
+  #take(notice: number): boolean {
+    const there = (this.tcb.notices & notice) !== 0;
+    this.tcb.notices &= ~notice;
+    return there;
   }
 
   /** What Nagle or the cork held back may go now. */

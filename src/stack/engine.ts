@@ -7,7 +7,8 @@ import { listenVerdict } from '../tcp/events/listen.ts';
 import { openPassive } from '../tcp/events/open.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
-import { CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
+import { ENDED } from '../tcp/notices.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
@@ -51,7 +52,9 @@ export class Engine implements Environment {
 
   readonly #isn: IsnGenerator;
   readonly #slabs = new Slabs();
-  #dirty: Connection[] = [];
+  readonly #dirty: Connection[] = [];
+  /** Their peer's FIN came in this turn: they are acknowledged at its end, together with our own FIN if the application closes in answer. */
+  readonly #ended: Connection[] = [];
   #heard: (Connection | Listener)[] = [];
   #delivering = false;
   /** A turn of our own is arranged with the host. */
@@ -152,7 +155,8 @@ export class Engine implements Environment {
       const connection = dirty[i]!;
       connection.dirty = false;
       if (connection.timer < 0) continue;
-      output(connection.tcb, this.#now);
+      if (connection.tcb.state === CLOSE_WAIT && connection.tcb.notices & ENDED) this.#ended.push(connection);
+      else output(connection.tcb, this.#now);
       this.#review(connection);
     }
     dirty.length = 0;
@@ -341,13 +345,19 @@ export class Engine implements Environment {
 
   #turn = (): void => {
     this.#soon = false;
+    for (const connection of this.#ended) {
+      if (connection.timer < 0) continue;
+      output(connection.tcb, this.now());
+      this.#review(connection);
+    }
+    this.#ended.length = 0;
     this.deliver();
   };
 
   /** Someone must hear something, and it is not the moment. */
   #arrange(): void {
     if (this.#delivering) return;
-    if ((this.#heard.length > 0 || this.warnings.pending) && !this.#soon) {
+    if ((this.#heard.length > 0 || this.#ended.length > 0 || this.warnings.pending) && !this.#soon) {
       this.#soon = true;
       this.host.soon(this.#turn);
     }
@@ -363,7 +373,7 @@ export class Engine implements Environment {
       while (told < this.#heard.length) {
         const one = this.#heard[told++]!;
         one.heard = false;
-        if (one instanceof Connection) one.deliver();
+        if (one instanceof Connection) this.#tell(one);
         else if (!one.closed) one.onConnection();
       }
       this.warnings.deliver();
@@ -372,6 +382,14 @@ export class Engine implements Environment {
       else this.#heard.splice(0, told);
       this.#delivering = false;
       this.#arrange();
+    }
+  }
+
+  #tell(connection: Connection): void {
+    try {
+      connection.deliver();
+    } finally {
+      this.#review(connection);
     }
   }
 

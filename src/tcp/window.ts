@@ -38,10 +38,19 @@ export function announceWindow(tcb: Tcb, scaled: boolean): number {
   const shift = scaled ? tcb.rcvWindScale : 0;
   const current = rcvWnd(tcb);
   const grown = ((current + advance(tcb)) >>> shift) << shift;
-  const field = Math.min(LARGEST_FIELD, grown > current ? grown >>> shift : Math.ceil(current / (1 << shift)));
+  const field = Math.min(LARGEST_FIELD, grown > current ? grown >>> shift : held(tcb, current, shift));
   const edge = add(tcb.rcvNxt, field << shift);
   if (gt(edge, tcb.rcvAdv)) tcb.rcvAdv = edge;
   return field;
+}
+
+/**
+ * The field for a window whose right edge stays: rounded up, while that promises no more than a rounding over the buffer. Tiny segments
+ * would otherwise push the edge ahead of them without end: then it is rounded down, and what it seems to take back is still accepted.
+ */
+function held(tcb: Tcb, current: number, shift: number): number {
+  const up = Math.ceil(current / (1 << shift));
+  return up << shift < tcb.receiveBuffer.space + (1 << shift) ? up : current >>> shift;
 }
 
 /**

@@ -41,10 +41,16 @@ function write(id, left) {
   const length = Math.min(left, PIECE);
   const piece = pattern(socket.sent, length);
   socket.sent += length;
+  socket.writing = true;
   socket.write(piece, (error) => {
     if (error) return;
-    if (left > length) write(id, left - length);
-    else tell(id, 'written', { sent: socket.sent });
+    if (left > length) {
+      write(id, left - length);
+      return;
+    }
+    socket.writing = false;
+    tell(id, 'written', { sent: socket.sent });
+    if (socket.endLater) socket.end();
   });
 }
 
@@ -68,7 +74,11 @@ const commands = {
   },
   write,
   text: (id, text) => sockets.get(id)?.write(text),
-  end: (id) => sockets.get(id)?.end(),
+  end(id) {
+    const socket = sockets.get(id);
+    if (socket?.writing) socket.endLater = true;
+    else socket?.end();
+  },
   destroy: (id) => sockets.get(id)?.destroy(),
   reset: (id) => sockets.get(id)?.resetAndDestroy(),
   pause: (id) => sockets.get(id)?.pause(),
