@@ -180,8 +180,8 @@ export class Tcb implements FourTuple {
   /** D-SACK to report next (RFC 2883): empty when both are equal. */
   dsackStart: Seq = seq(0);
   dsackEnd: Seq = seq(0);
-  /** Start of the out-of-order run that grew last: it goes first in the next SACK (RFC 2018 §4). */
-  lastRun: Seq = seq(0);
+  /** A number in each of the out-of-order runs that grew last, the latest first: their order in the next SACK (RFC 2018 §4). */
+  recentRuns: readonly Seq[] = [];
 
   // Urgent data.
   urgentPending = false;

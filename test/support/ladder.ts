@@ -67,6 +67,8 @@ export interface LadderOptions {
   /** How many challenge ACKs may be sent in all. */
   readonly challengeAcks?: number;
   readonly tsOffset?: number;
+  /** Ours and the peer's. */
+  readonly addresses?: readonly [IpAddress, IpAddress];
   /** Called with the TCB before it is opened. */
   readonly prepare?: (tcb: Tcb) => void;
 }
@@ -120,9 +122,9 @@ export class Ladder {
     };
     const active = options.role === 'active';
     this.tcb = new Tcb(env, {
-      localAddress: US,
+      localAddress: options.addresses?.[0] ?? US,
       localPort: active ? 40_000 : 80,
-      remoteAddress: PEER,
+      remoteAddress: options.addresses?.[1] ?? PEER,
       remotePort: active ? 80 : 40_000,
     });
     this.invariants = new Invariants(this.tcb, this.iss, this.irs);

@@ -10,7 +10,7 @@ import { enterTimeWait, fail, restartTimeWait } from '../ending.ts';
 import { URGENT } from '../notices.ts';
 import { resendSyn } from '../output.ts';
 import { takeFin, takeText } from '../receive.ts';
-import { noteDuplicate } from '../sack.ts';
+import { noteDuplicate, noteRun } from '../sack.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -185,7 +185,7 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   if (moved === 0) {
     // Out of order: an ACK for each, at once, as the peer counts them (RFC 5681 §4.2, §3.2).
     tcb.env.counters.TCPOFOQueue += segment.wireSegments;
-    tcb.lastRun = start;
+    noteRun(tcb, start);
     emitAck(tcb, now);
     return null;
   }
