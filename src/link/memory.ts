@@ -146,11 +146,18 @@ export class MemoryDevice implements Device {
     if (count === 0 || this.#queue.length === 0) return false;
     const batch = this.#queue;
     this.#queue = batch.splice(count);
-    for (const frame of batch) {
-      // Looked up anew for each: the receiver may close the device while it handles one.
-      if (this.#sink === undefined) this.dropped++;
-      else this.#sink.receive(frame, now);
-      this.#link.pool.release(frame);
+    for (const [i, frame] of batch.entries()) {
+      try {
+        // Looked up anew for each: the receiver may close the device while it handles one.
+        if (this.#sink === undefined) this.dropped++;
+        else this.#sink.receive(frame, now);
+      } catch (error) {
+        // An application's callback failed. The frames behind this one are not its business.
+        this.#queue.unshift(...batch.slice(i + 1));
+        throw error;
+      } finally {
+        this.#link.pool.release(frame);
+      }
     }
     this.#sink?.flush(now);
     return true;

@@ -11,6 +11,7 @@ import { Interface, parsePrefix } from '../../src/node/interface.ts';
 import { openTun, type TunDevice } from '../../src/node/tun.ts';
 import { get16, get32, put16, put32 } from '../../src/wire/bytes.ts';
 import { finish, sum } from '../../src/wire/checksum.ts';
+import { compiled, runModule } from './support/child.ts';
 import { KERNEL4, OURS4, OURS6, openTestTun } from './support/namespace.ts';
 import { describeWith } from './support/needs.ts';
 
@@ -399,6 +400,43 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
     tun.release(frame);
     expect(() => tun.transmit(frame)).toThrow('handed back');
     expect(tun.lost).toBe(1);
+  });
+
+  it('loses what the kernel does not take, and goes on', async () => {
+    attach();
+    const ping = () =>
+      send(28, (bytes, at) => {
+        ipv4(bytes, at, 28, PROTOCOL.icmp);
+        bytes.fill(0, at + 20, at + 28);
+        bytes[at + 20] = 8;
+        put16(bytes, at + 22, 0xf7ff);
+      });
+    expect(ping()).toBe(true);
+    await run('ip', ['link', 'set', tun.name, 'down']);
+    expect(ping()).toBe(false);
+    expect(tun.lost).toBe(1);
+    await run('ip', ['link', 'set', tun.name, 'up']);
+    const answered = tun.received;
+    expect(ping()).toBe(true);
+    await expect.poll(() => tun.received).toBe(answered + 1);
+  });
+
+  it('keeps the process alive while it is attached, unless told not to', async () => {
+    const script = (more: string) => `
+      import { openTun } from ${JSON.stringify(compiled('node/tun.js'))};
+      const tun = openTun();
+      tun.attach({ receive() {}, flush() {} });
+      ${more}`;
+    const ends = await Promise.all([
+      runModule(script(''), { timeout: 1000 }),
+      runModule(script('tun.unref();'), { timeout: 5000 }),
+      runModule(script('tun.unref().ref(); setTimeout(() => tun.close(), 100);'), { timeout: 5000 }),
+    ]);
+    expect(ends.map(({ status, signal, stderr }) => [status, signal, stderr])).toEqual([
+      [null, 'SIGKILL', ''],
+      [0, null, ''],
+      [0, null, ''],
+    ]);
   });
 
   it('lets ticks and promises of a receiver run at once, and its exceptions out', async () => {

@@ -54,6 +54,24 @@ describe('Pair', () => {
     expect(log.slice(2)).toEqual(['11 @2 checksum 0 gso 0', 'flush @2']);
   });
 
+  it('lets the exception of a receiver out, and keeps the frames behind it', () => {
+    let asked = 0;
+    const pair = new Pair({ onPending: () => asked++ });
+    const log: string[] = [];
+    pair.b.attach(
+      recorder(log, (first) => {
+        if (first === 2) throw new Error('the application failed');
+      }),
+    );
+    for (const first of [1, 2, 3, 4]) send(pair.a, [first]);
+    expect(() => pair.pump(0)).toThrow('the application failed');
+    expect(asked).toBe(2);
+    expect(pair.pending).toBe(2);
+    expect(pair.pump(1)).toBe(true);
+    expect(log.map((line) => line.split(' ', 1)[0])).toEqual(['1', '2', '3', '4', 'flush']);
+    expect(pair.outstanding).toBe(0);
+  });
+
   it('keeps the two directions apart', () => {
     const pair = new Pair();
     const a: string[] = [];
