@@ -88,11 +88,11 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
   };
 
   const page = makePage();
-  if (!quiet) say(heading());
   let outcome: Fetched | Failure;
   try {
     const serving = await within(PATIENCE, `${server.serverName} did not start`, server.serve(page, !active));
     try {
+      if (!quiet) say(heading());
       const fetching = client.fetch(server.address, serving.port, active);
       outcome = await within(PATIENCE, `no page within ${PATIENCE / 1000} s`, fetching);
       await until(() => isEmpty(stack, network, 1), options.timeWait * 1000 + GRACE);
@@ -116,6 +116,8 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
     checkLeft(stack, network),
   ];
   stack.close();
+  // Where a check failed there may be timers: nothing waits for them.
+  host.unref();
   capture.close();
   checks.push(checkCapture(capture, path));
   const ok = checks.every((check) => check.ok);
@@ -131,8 +133,9 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
       ['client', `${client.clientName}${active ? ' over a TCP in TypeScript' : ''}, ${client.address}`],
       ['TIME-WAIT', `2 MSL is set to ${options.timeWait} s here; Linux waits 60 s (--time-wait 60)`],
     ];
-    const why = network.why === null ? [] : headingLines([['no TUN', network.why]], look);
-    return [out.paint('title', title), ...why, ...headingLines(rows, look)];
+    // One line, however narrow the terminal is: it is what to look for, and to copy from.
+    const why = network.why === null ? [] : [`No TUN device, so both ends are ours: ${network.why}`];
+    return [...why, out.paint('title', title), ...headingLines(rows, look)];
   }
 
   function verdict(all: boolean): string[] {

@@ -1,26 +1,46 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
+import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { Failure, firstLine } from './failure.ts';
+import { type ServeOptions, serve } from './serve.ts';
+import { SUBNETS } from './tun-stack.ts';
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0.01 && value <= 240)) throw new InvalidArgumentError('0.01 … 240 seconds.');
+  if (text.trim() === '' || !(value >= 0.01 && value <= 240)) throw new InvalidArgumentError('Allowed: 0.01 to 240.');
   return value;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 65_535) throw new InvalidArgumentError('Allowed: 1 to 65535.');
+  return value;
+}
+
+/** The first subnet that is given replaces the default ones. */
+function subnet(text: string, before: readonly string[]): readonly string[] {
+  return before === SUBNETS ? [text] : [...before, text];
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function program(finish: (status: number) => void): Command {
   const top = new Command('synfin')
     .description('A complete TCP, from SYN to FIN, in TypeScript.')
     .usage('COMMAND [OPTIONS]')
-    .addHelpText('before', 'Example: synfin demo --active --ipv6\n')
-    .showHelpAfterError('(synfin --help lists what there is)')
+    .version(version())
+    .addHelpText('before', 'Example: synfin demo\n')
     .helpCommand(false);
 
   top
     .command('demo')
-    .description('serve a page from this TCP to the kernel over a TUN device, draw the connection, check it')
+    .description('serve a page to the kernel over a TUN device, draw the connection from SYN to FIN, check it')
     .addHelpText('before', 'Example: synfin demo --ipv6 --output ipv6.pcapng\n')
     .option('--active', 'be the client: fetch from a server of the kernel (nginx, else Node), and close first')
     .option('--ipv6', 'over IPv6')
@@ -33,18 +53,47 @@ function program(finish: (status: number) => void): Command {
     .option('--memory', 'do not ask for a TUN device: both ends are ours, joined in memory')
     .action(async (options: DemoOptions) => finish(await demo(options)));
 
+  withDevice(top.command('serve'))
+    .description('serve a page over HTTP/1.1 from a TUN device, until Ctrl-C')
+    .argument('[file]', 'what to serve; a page of a mebibyte where not given')
+    .addHelpText('before', 'Example: synfin serve --port 8080 --ladder\n')
+    .option('--port <number>', 'where to listen', port, 80)
+    .option('--namespace', 'in a network namespace of its own, which needs no root')
+    .action(async (file: string | undefined, options: ServeOptions) => finish(await serve(file, options)));
+
+  withDevice(top.command('connect'))
+    .description('connect over a TUN device: standard input to the port, what comes back to standard output')
+    .argument('<host>', 'an IP address, or a name')
+    .argument('<port>', 'its port', port)
+    .addHelpText('before', 'Example: printf "GET / HTTP/1.0\\r\\n\\r\\n" | synfin connect 10.9.0.1 8080\n')
+    .action(async (host: string, to: number, options: ConnectCommandOptions) =>
+      finish(await connect(host, to, options)),
+    );
+
   return top;
+}
+
+function withDevice(command: Command): Command {
+  return command
+    .option('--device <name>', 'the name of the TUN device; %d stands for the first free number', 'synfin%d')
+    .option('--subnet <prefix>', 'the kernel gets its first address, we the second; may be repeated', subnet, SUBNETS)
+    .option('--ladder', 'draw the connections')
+    .option('--plain', 'draw in sentences, in ASCII');
 }
 
 /** Runs a command line; resolves to the exit status: 0 done, 1 the thing itself failed, 2 usage. */
 async function main(argv: readonly string[]): Promise<number> {
   let status = 0;
-  const command = program((s) => {
+  const top = program((s) => {
     status = s;
   });
-  for (const one of [command, ...command.commands]) one.exitOverride();
+  for (const command of [top, ...top.commands]) {
+    const outputError = (text: string, write: (text: string) => void) =>
+      write(`synfin: ${text.replace(/^error: /, '').trim()} (${helpOf(command)})\n`);
+    command.exitOverride().configureOutput({ outputError });
+  }
   try {
-    await command.parseAsync(argv, { from: 'user' });
+    await top.parseAsync(argv, { from: 'user' });
     return status;
   } catch (error) {
     // Commander has told it already.
@@ -55,6 +104,10 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     throw error;
   }
+}
+
+function helpOf(command: Command): string {
+  return command.parent === null ? 'synfin --help' : `synfin ${command.name()} --help`;
 }
 
 // `synfin demo | head`: who reads no more is not told.

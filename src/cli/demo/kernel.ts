@@ -26,7 +26,7 @@ const NODE_SERVER = `
 /** This machine: its clients and servers, over the kernel's TCP. Everything it starts ends with the demo. */
 export class Kernel implements Machine {
   readonly address: string;
-  readonly serverName: string;
+  serverName: string;
   readonly clientName: string;
   readonly #curl: boolean;
   readonly #nginx: boolean;
@@ -35,10 +35,10 @@ export class Kernel implements Machine {
     this.address = address;
     const curl = version('curl', ['--version'], /^curl (\S+)/);
     this.#curl = curl !== undefined;
-    this.clientName = curl === undefined ? `Node ${process.version}` : `curl ${curl}`;
+    this.clientName = curl === undefined ? NODE : `curl ${curl}`;
     const nginx = version('nginx', ['-v'], /nginx\/(\S+)/);
     this.#nginx = nginx !== undefined;
-    this.serverName = nginx === undefined ? `Node ${process.version}` : `nginx ${nginx}`;
+    this.serverName = nginx === undefined ? NODE : `nginx ${nginx}`;
   }
 
   async fetch(host: string, port: number): Promise<Fetched> {
@@ -59,36 +59,54 @@ export class Kernel implements Machine {
 
   async serve(page: Page): Promise<Serving> {
     const folder = mkdtempSync(join(tmpdir(), 'synfin-'));
+    const clean = () => rmSync(folder, { recursive: true, force: true });
+    process.once('exit', clean);
     const file = join(folder, 'index.html');
-    writeFileSync(file, page.bytes, { mode: 0o644 });
     const config = join(folder, 'nginx.conf');
+    writeFileSync(file, page.bytes, { mode: 0o644 });
     writeFileSync(config, nginxConfig(folder, authority(this.address, PORT)));
-    const child = this.#nginx
-      ? start('nginx', ['-p', folder, '-c', config, '-e', 'stderr'])
-      : start(process.execPath, ['-e', NODE_SERVER, file, String(PORT), this.address]);
-    const complaint = collect(child);
-    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
-    const close = async () => {
-      child.kill('SIGKILL');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    };
-    for (let tries = 0; !(await answers(this.address, PORT)); tries++) {
-      if (child.exitCode === null && tries < 200) {
-        await sleep(25);
-        continue;
+    const node = [process.execPath, '-e', NODE_SERVER, file, String(PORT), this.address];
+    const commands = this.#nginx ? [['nginx', '-p', folder, '-c', config, '-e', 'stderr'], node] : [node];
+    const complaints: string[] = [];
+    for (const [command, ...args] of commands) {
+      if (command === process.execPath) this.serverName = NODE;
+      const child = start(command!, args);
+      const complaint = collect(child);
+      const ended = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()));
+      const stop = async () => {
+        child.kill('SIGKILL');
+        await ended;
+      };
+      if (await this.#answers(child)) {
+        const close = async () => {
+          await stop();
+          process.off('exit', clean);
+          clean();
+        };
+        return { port: PORT, close };
       }
-      await close();
-      throw new Failure(`${this.serverName} does not serve: ${complaint() || 'it does not answer'}`);
+      await stop();
+      complaints.push(`${this.serverName} does not serve: ${complaint() || 'it does not answer'}`);
     }
-    return { port: PORT, close };
+    throw new Failure(complaints.at(-1)!);
+  }
+
+  /** Waits until the server takes connections; false if it ends before, or takes none for 5 s. */
+  async #answers(child: ChildProcess): Promise<boolean> {
+    for (let tries = 0; tries < 200 && child.exitCode === null && child.signalCode === null; tries++) {
+      if (await answers(this.address, PORT)) return true;
+      await sleep(25);
+    }
+    return false;
   }
 }
+
+const NODE = `Node ${process.version}`;
 
 /** One process in the foreground, that writes only into `folder`. */
 function nginxConfig(folder: string, listen: string): string {
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((n) => `${n}_temp_path ${folder}/${n};`);
-  return `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
+  return `daemon off; master_process off; user root; pid ${folder}/pid; error_log stderr;
 events { worker_connections 32; }
 http {
   ${temp.join(' ')}

@@ -10,7 +10,7 @@ export interface Serving {
 export interface Machine {
   /** Its address, as text. */
   readonly address: string;
-  /** What it serves with, and fetches with: `curl 7.88.1`. */
+  /** What it serves with (once it does), and fetches with: `curl 7.88.1`. */
   readonly serverName: string;
   readonly clientName: string;
   /**

@@ -137,6 +137,7 @@ function inMemory(family: 4 | 6, config: TcpConfig, why: string | null): Network
     left: () => ({ frames: pair.outstanding, stack }),
     close: () => {
       stack?.close();
+      host.unref();
       pair.close();
     },
   };

@@ -2,9 +2,9 @@ import { createServer, request } from 'node:http';
 import type { Stack } from '../../stack/stack.ts';
 import { IpAddress } from '../../wire/address.ts';
 import { Failure, firstLine } from '../failure.ts';
+import { streamOf } from '../stream.ts';
 import { authority, type Machine, type Serving } from './machine.ts';
 import { type Fetched, type Page, Receipt } from './page.ts';
-import { streamOf } from './stream.ts';
 
 const PORT = 80;
 

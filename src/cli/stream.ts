@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { TcpSocket } from '../../stack/socket.ts';
+import type { TcpSocket } from '../stack/socket.ts';
 
 /** A connection of ours as a Node stream, half-open where its user is: enough for Node's http. */
 export function streamOf(socket: TcpSocket): Duplex {

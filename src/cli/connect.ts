@@ -1,0 +1,65 @@
+import { lookup } from 'node:dns/promises';
+import { pipeline } from 'node:stream/promises';
+import { Ladder } from '../trace/ladder.ts';
+import { Recorder } from '../trace/recorder.ts';
+import { IpAddress } from '../wire/address.ts';
+import { authority } from './demo/machine.ts';
+import { Failure, firstLine } from './failure.ts';
+import { LadderScreen } from './screen.ts';
+import { streamOf } from './stream.ts';
+import { terminal } from './terminal.ts';
+import { openTunStack } from './tun-stack.ts';
+import { until } from './wait.ts';
+
+export interface ConnectCommandOptions {
+  readonly device: string;
+  readonly subnet: readonly string[];
+  readonly ladder?: boolean;
+  readonly plain?: boolean;
+}
+
+/** How long, ms, the last segments may take once both directions are closed. */
+const FAREWELL = 2000;
+
+/** Standard input to a port and what comes back to standard output, like netcat, through a TCP of ours. Returns the exit status. */
+export async function connect(host: string, port: number, options: ConnectCommandOptions): Promise<number> {
+  const remoteAddress = await resolveHost(host, options.subnet);
+  const err = terminal(process.stderr, options.plain ?? false);
+  const recorder = options.ladder ? new Recorder({ head: 1, tail: 0 }) : null;
+  const { stack, close } = openTunStack({ device: options.device, subnets: options.subnet, trace: recorder });
+  let screen: LadderScreen | null = null;
+  if (recorder !== null) {
+    const names = { ours: 'synfin', peer: 'peer' };
+    const drawn = new LadderScreen(new Ladder({ ...err, plain: options.plain ?? false, names }), process.stderr, err);
+    screen = drawn;
+    recorder.onEvent = (event, connection) => drawn.push(event, connection);
+  }
+  try {
+    const stream = streamOf(stack.connect({ remoteAddress, remotePort: port }));
+    await Promise.all([
+      pipeline(process.stdin, stream, { end: true }),
+      pipeline(stream, process.stdout, { end: false }),
+    ]);
+    await until(() => stack.stats().connections === 0, FAREWELL);
+    return 0;
+  } catch (error) {
+    const where = authority(String(remoteAddress), port);
+    throw new Failure(`${where}: ${firstLine(error)}`);
+  } finally {
+    screen?.end();
+    close();
+    process.stdin.destroy();
+  }
+}
+
+async function resolveHost(host: string, subnets: readonly string[]): Promise<IpAddress> {
+  const literal = IpAddress.parse(host);
+  if (literal !== undefined) return literal;
+  const families = new Set(subnets.map((subnet) => (subnet.includes(':') ? 6 : 4)));
+  const family = families.size === 1 ? [...families][0]! : 0;
+  try {
+    return IpAddress.of((await lookup(host, { family })).address);
+  } catch {
+    throw new Failure(`no address for ${host}: give a name that is known here, or an IP address`);
+  }
+}
