@@ -1,13 +1,13 @@
 /**
  * Segments as text, in the manner of packetdrill: `P. 1:101 ack 1 win 1000 up 5 <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7,sack 201:301>`.
  *
- * Flags: S F R P . (ACK) U E (ECE) W (CWR), `-` for none. Sequence numbers are distances from the sender's initial one, `ack` and `sack` from the
- * other side's; `=5` is 5 on the wire. `win` is the field as it is on the wire. The order of options and their padding are the wire's
+ * Flags: S F R P . (ACK) U E (ECE) W (CWR), A (AE), `-` for none. Sequence numbers are distances from the sender's initial one, `ack` and `sack` from the
+ * other side's; `=5` is 5 on the wire. `win` is the field as it is on the wire; the IP header's ECN bits are `nect`, `ect1`, `ect0`, `ce`, before the options. The order of options and their padding are the wire's
  * affair: `nop` and `eol` are read over. In an expectation what is not written is not looked at: no `win`, no `up`, no `<…>`;
  * `<>` says no options, and `*` in `TS val * ecr *` any value.
  */
 
-import { ACK, CWR, ECE, FIN, PSH, RST, Segment, SYN, URG } from '../../src/wire/segment.ts';
+import { ACK, AE, CWR, ECE, FIN, PSH, RST, Segment, SYN, URG } from '../../src/wire/segment.ts';
 import { add, diff, type Seq, seq, toUint32 } from '../../src/wire/seq.ts';
 
 const FLAGS: readonly (readonly [string, number])[] = [
@@ -18,6 +18,7 @@ const FLAGS: readonly (readonly [string, number])[] = [
   ['U', URG],
   ['E', ECE],
   ['W', CWR],
+  ['A', AE],
   ['.', ACK],
 ];
 
@@ -36,6 +37,8 @@ export interface Spec {
   readonly ack: Seq | undefined;
   readonly win: number | undefined;
   readonly up: number | undefined;
+  /** The IP header's ECN bits. */
+  readonly ecn: number | undefined;
   readonly options: Options | undefined;
 }
 
@@ -44,8 +47,11 @@ function number(text: string, base: Seq): Seq {
   return text.startsWith('=') ? seq(Number(text.slice(1))) : add(base, Number(text));
 }
 
+/** The IP header's ECN bits, by their number. */
+const ECN: readonly string[] = ['nect', 'ect1', 'ect0', 'ce'];
+
 const SHAPE =
-  /^([SFRPUEW.]+|-) (=?-?\d+):(=?-?\d+)(?:\(\d+\))?(?: ack (=?-?\d+))?(?: win (\d+))?(?: up (\d+))?(?: <([^>]*)>)?$/;
+  /^([SFRPUEWA.]+|-) (=?-?\d+):(=?-?\d+)(?:\(\d+\))?(?: ack (=?-?\d+))?(?: win (\d+))?(?: up (\d+))?(?: (nect|ect1|ect0|ce))?(?: <([^>]*)>)?$/;
 
 /** `own` and `other`: the initial sequence numbers of who sends the segment and of who gets it. */
 export function parse(text: string, own: Seq, other: Seq): Spec {
@@ -64,7 +70,8 @@ export function parse(text: string, own: Seq, other: Seq): Spec {
     ack: m[4] === undefined ? undefined : number(m[4], other),
     win: m[5] === undefined ? undefined : Number(m[5]),
     up: m[6] === undefined ? undefined : Number(m[6]),
-    options: m[7] === undefined || m[7] === '...' ? undefined : parseOptions(m[7], other),
+    ecn: m[7] === undefined ? undefined : ECN.indexOf(m[7]),
+    options: m[8] === undefined || m[8] === '...' ? undefined : parseOptions(m[8], other),
   };
 }
 
@@ -149,6 +156,7 @@ export function format(s: Segment, own: Seq, other: Seq): string {
   if (s.has(ACK)) text += ` ack ${relative(s.ack, other)}`;
   text += ` win ${s.wnd}`;
   if (s.has(URG)) text += ` up ${s.up}`;
+  if (s.ecn !== 0) text += ` ${ECN[s.ecn]}`;
   return `${text} ${formatOptions(s, other)}`;
 }
 
@@ -164,6 +172,7 @@ export function differences(want: Spec, s: Segment, own: Seq, other: Seq): strin
   if (want.ack !== undefined && s.has(ACK)) differ('ack', relative(want.ack, other), relative(s.ack, other));
   if (want.win !== undefined) differ('win', want.win, s.wnd);
   if (want.up !== undefined) differ('up', want.up, s.up);
+  if (want.ecn !== undefined) differ('ECN', ECN[want.ecn], ECN[s.ecn]);
   const o = want.options;
   if (o === undefined) return found;
   differ('mss', o.mss ?? 'none', s.mss < 0 ? 'none' : s.mss);
@@ -189,6 +198,7 @@ export function build(spec: Spec, defaults: { win: number; ts: { val: number; ec
   s.ack = spec.ack ?? seq(0);
   s.wnd = spec.win ?? defaults.win;
   s.up = spec.up ?? 0;
+  s.ecn = spec.ecn ?? 0;
   s.payloadLength = spec.length;
   s.bytes = new Uint8Array(spec.length);
   const o = spec.options;
