@@ -8,7 +8,7 @@
  * - nothing here throws on anything a peer does. A call that the state does not allow says so in what it returns.
  */
 import * as closing from './events/close.ts';
-import { atEnd, receive as take } from './events/receive.ts';
+import { atEnd, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
 import { output } from './output.ts';
 import { isSynchronized, TIME_WAIT } from './state.ts';
@@ -22,7 +22,7 @@ export { segmentArrives } from './events/segment-arrives.ts';
 export { timeout } from './events/timeouts.ts';
 export { output } from './output.ts';
 export { nextDeadline } from './timers.ts';
-export { atEnd };
+export { atEnd, urgentLeft };
 
 /** SEND, §3.10.2: see `events/send.ts`. With `copy` false, `bytes` must not change until acknowledged. */
 export function send(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: number): number {

@@ -1,4 +1,4 @@
-import { add, diff, type Seq } from '../wire/seq.ts';
+import { add, diff, lt, type Seq } from '../wire/seq.ts';
 import { ENDED, READABLE } from './notices.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -23,6 +23,9 @@ export function takeText(tcb: Tcb, at: number, bytes: Uint8Array, offset: number
     tcb.bytesReceived += moved;
     tcb.notices |= READABLE;
     followEdge(tcb);
+    // RCV.UP stays no further behind than the reader: 2^31 later it would look as if it were ahead.
+    const read = add(tcb.rcvNxt, -tcb.receiveBuffer.readable);
+    if (lt(tcb.rcvUp, read)) tcb.rcvUp = read;
   }
   return moved;
 }

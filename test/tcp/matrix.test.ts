@@ -199,7 +199,7 @@ function replies(t: Ladder, want: Cell, kind: Kind, position: Position): void {
   t.expectSilence();
 }
 
-describe('the matrix of §3.10.7', () => {
+describe('RFC 9293 §3.10.7 the matrix of states and segments', () => {
   it('has every state and every kind', () => {
     expect(Object.keys(MATRIX)).toEqual([...STATE_NAMES]);
     for (const rows of Object.values(MATRIX)) expect(Object.keys(rows).sort()).toEqual([...KINDS].sort());

@@ -29,7 +29,7 @@ const FIGURE_5: readonly (readonly [StateName, readonly StateName[]])[] = [
 ];
 const TOLERATED = ['SYN-RECEIVED → CLOSE-WAIT'];
 
-describe('the state table', () => {
+describe('RFC 9293 §3.3.2 the state table', () => {
   it('§3.3.2 has the arrows of figure 5 and no others', () => {
     const wanted = FIGURE_5.flatMap(([from, tos]) => tos.map((to) => `${from} → ${to}`)).sort();
     const has = TRANSITIONS.map((t) => `${STATE_NAMES[t.from]} → ${STATE_NAMES[t.to]}`)

@@ -1,3 +1,4 @@
+import { diff } from '../../wire/seq.ts';
 import { oweAck } from '../ack-policy.ts';
 import { CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -12,6 +13,11 @@ export function receive(tcb: Tcb, max: number): Uint8Array | null {
   const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
   if (bytes !== null && open && !tcb.finReceived && windowUpdateDue(tcb)) oweAck(tcb);
   return bytes;
+}
+
+/** How many of the bytes not read yet, or not even come, are urgent (§3.8.5, MUST-33): up to RCV.UP. */
+export function urgentLeft(tcb: Tcb): number {
+  return Math.max(0, diff(tcb.rcvUp, tcb.rcvNxt) + tcb.receiveBuffer.readable);
 }
 
 /** End of file: the peer's FIN was taken, or the connection is over, and everything before it has been read. */

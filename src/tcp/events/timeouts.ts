@@ -52,6 +52,7 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   backOff(tcb);
   if (opening) resendSyn(tcb, now);
   tcb.retransmitAt = now + tcb.rto;
+  if (tcb.userTimeout > 0) tcb.retransmitAt = Math.min(tcb.retransmitAt, tcb.retriesSince + tcb.userTimeout);
   if (tcb.retries === tcb.config.tcp_retries1 && !opening) {
     // SHLD-9: the application may learn that something is wrong before it is over.
     tcb.softError = 'retransmitting';
