@@ -75,7 +75,12 @@ export class Input {
       return;
     }
     // RFC 1122 §3.2.1.3: silently discarded. TCP takes only what came from one host for one host (RFC 9293 MUST-57, MUST-63).
-    if (!this.#addresses.isUnicastToUs(header) || !this.#addresses.isUnicastSource(header)) {
+    // What comes from outside with an address of ours is forged (RFC 1122 §3.2.1.3; the "land" attack).
+    if (
+      !this.#addresses.isUnicastToUs(header) ||
+      !this.#addresses.isUnicastSource(header) ||
+      (!port.isLoopback && this.#isOurs(header))
+    ) {
       this.#counters.InAddrErrors++;
       return;
     }
@@ -98,6 +103,10 @@ export class Input {
         this.#counters.InUnknownProtos++;
         this.#report(port, unknownProtocol(header, bytes, offset), bytes, offset, now);
     }
+  }
+
+  #isOurs({ version, source0, source1, source2, source3 }: IpHeader): boolean {
+    return this.#addresses.hasWords(version, source0, source1, source2, source3);
   }
 
   #tcp(port: Port, bytes: Uint8Array, checksum: number, gsoSize: number, now: number): void {

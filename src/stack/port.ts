@@ -4,10 +4,13 @@ import type { Input } from './input.ts';
 /** A device as the stack sees it: what arrives goes to the stack's input, and connections remember it as their way out. */
 export class Port implements FrameSink {
   readonly device: Device;
+  /** Packets on it come from the stack itself. */
+  readonly isLoopback: boolean;
   readonly #input: Input;
 
-  constructor(device: Device, input: Input) {
+  constructor(device: Device, input: Input, isLoopback = false) {
     this.device = device;
+    this.isLoopback = isLoopback;
     this.#input = input;
   }
 

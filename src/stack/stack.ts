@@ -238,7 +238,7 @@ export class Stack {
       maxGso: MAX_PACKET,
       onPending: () => this.host.soon(() => loopback.pump(this.#engine.now())),
     });
-    const port = new Port(loopback, this.#input);
+    const port = new Port(loopback, this.#input, true);
     this.#loopback = loopback;
     this.#loopbackPort = port;
     this.#addresses.add(LOOPBACK_V4, 8, port);

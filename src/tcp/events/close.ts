@@ -13,7 +13,7 @@ import {
   setState,
   TIME_WAIT,
 } from '../state.ts';
-import type { Tcb } from '../tcb.ts';
+import { NEVER, type Tcb } from '../tcb.ts';
 
 /**
  * RFC 9293 §3.10.4, CLOSE: FIN after what is queued; receiving goes on. The state changes now, not when the FIN can leave, which may be behind a
@@ -53,7 +53,7 @@ export function release(tcb: Tcb, now: number): void {
     return;
   }
   close(tcb, now);
-  if (tcb.state === FIN_WAIT_2) tcb.closeAt = now + tcb.config.tcp_fin_timeout;
+  if (tcb.state === FIN_WAIT_2 && tcb.closeAt === NEVER) tcb.closeAt = now + tcb.config.tcp_fin_timeout;
 }
 
 /** RFC 9293 §3.10.5, ABORT: queues flushed, and a RST in every state in which the peer knows of us. */

@@ -1,0 +1,3 @@
+/** `synfin/sim`: stacks in virtual time. */
+export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
+export { Random } from './random.ts';
