@@ -66,7 +66,10 @@ type StateStep = { kind: 'state'; time: number; ours: StateNote | null; peer: St
 type RunStep = Extract<Step, { kind: 'run' }>;
 
 export interface StepOptions {
-  /** Plain text and ACK segments shown of each run before the rest folds into one step; Infinity folds nothing. Default 4. */
+  /**
+   * Plain text and ACK segments shown before the rest of their run folds into one step, and one of each later run; Infinity folds nothing.
+   * Default 4.
+   */
   readonly unfolded?: number;
   /** A quiet time that gets a step of its own, µs. Default 0.2 s. */
   readonly pause?: number;
@@ -87,7 +90,7 @@ class Told {
 
 /** Turns events into the steps of a ladder, as they come: follows each connection, infers its peer, folds runs of data. */
 export class Steps {
-  readonly #unfolded: number;
+  #unfolded: number;
   readonly #pause: number;
   readonly #peerKnown: boolean;
   readonly #told = new Map<number, Told>();
@@ -241,6 +244,7 @@ export class Steps {
     const held = this.#held;
     this.#run = null;
     this.#held = [];
+    this.#unfolded = 1;
     return run.out.segments + run.in.segments < LEAST_FOLD ? held : [run];
   }
 }

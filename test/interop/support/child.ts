@@ -85,6 +85,11 @@ export class Program {
     this.#child.stdin!.write(text);
   }
 
+  /** Writes the last of its standard input, and ends it. */
+  end(text = ''): void {
+    this.#child.stdin!.end(text);
+  }
+
   /** Calls back after each piece of output and at the end, until the returned function is called. */
   onOutput(callback: () => void): () => void {
     this.#onOutput.add(callback);
