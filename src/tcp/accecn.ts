@@ -11,8 +11,9 @@ import type { Tcb } from './tcb.ts';
 const INITIAL_COUNT = 5;
 /** §3.2.2.5.1: an ACK for at least so many marks. */
 const MARKS_PER_ACK = 2;
-/** The first ACKs of a client tell how the SYN,ACK arrived. */
 const MASK = 7;
+/** Where ACKs for more segments than this are usual the receiver, or somebody on the way, puts them together (Linux). */
+const STRETCHED = 4;
 
 /** §3.1.1 and §3.2.2.1, tables 2 and 3: how a SYN or SYN,ACK arrived, as an ACE field, by the ECN bits of its IP header. */
 const ARRIVAL: readonly number[] = [];
@@ -43,6 +44,8 @@ export class AccEcn {
   /** As a server: the ACK of the SYN,ACK is still to come. As either: the first text is. */
   private expectsAnswer = true;
   private marksSinceAck = 0;
+  /** Segments that an ACK covers, smoothed. */
+  private perAck = 2;
 
   constructor(ecn: number) {
     this.arrival = ARRIVAL[ecn]!;
@@ -91,22 +94,24 @@ export class AccEcn {
     const ace = aceOf(segment.flags);
     if (this.expectsAnswer) {
       this.expectsAnswer = false;
-      return this.thirdAck(ace);
+      return this.thirdAck(ace, segment.payloadLength === 0);
     }
     if (acked === 0 && segment.payloadLength === 0 && ace === (this.sCep & MASK)) return 0;
-    // The count may have gone round if the ACK covers eight segments or more: then as many as it can be (the safest likely case).
+    // An ACK for eight segments or more, where such are not usual, stands for lost ones, and the count may have gone round: then it is taken
+    // for as many as it can be (the safest likely case).
     const least = (ace - this.sCep) & MASK;
     const segments = Math.ceil(acked / effectiveMss(tcb));
-    const marked = segments > MASK ? segments - ((segments - least) & MASK) : least;
+    if (segments > 0) this.perAck += (segments - this.perAck) / 64;
+    const round = segments > MASK && this.perAck <= STRETCHED;
+    const marked = round ? segments - ((segments - least) & MASK) : least;
     this.sCep += marked;
     return marked;
   }
 
   /** §3.2.2.1, table 4: what the ACK of our SYN,ACK says of it. Zero: something on the path wipes the field out (§3.2.2.4). */
-  private thirdAck(ace: number): number {
+  private thirdAck(ace: number, pure: boolean): number {
     if (ace === 0) this.mayMark = false;
-    if (ace !== ARRIVAL[CE]) return 0;
-    this.sCep++;
+    if (pure && ace === ARRIVAL[CE]) this.sCep++;
     return 0;
   }
 }
