@@ -99,3 +99,29 @@ export function afterPoll(callback: () => void): void {
 }
 
 function nothing(): void {}
+
+/** Calls `callback(argument)` as a turn of its own: what it leaves to `process.nextTick` and to promises is done before the next one. */
+export function turn<T>(callback: (argument: T) => void, argument: T): void {
+  setImmediate(callback, argument);
+}
+
+/** Calls back after `delay` ms, 1 … 2^31 − 1. */
+export function after(delay: number, callback: () => void): NodeJS.Timeout {
+  return setTimeout(callback, delay);
+}
+
+/** Keeps the process alive while somebody holds it, as open sockets of the kernel do. */
+export class Hold {
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  take(): void {
+    if (this.#count++ > 0) return;
+    if (this.#timer === undefined) this.#timer = setInterval(nothing, LONGEST_DELAY);
+    else this.#timer.ref();
+  }
+
+  give(): void {
+    if (--this.#count === 0) this.#timer?.unref();
+  }
+}

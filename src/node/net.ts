@@ -1,0 +1,31 @@
+/**
+ * `synfin/net`: `node:net` on a TCP in TypeScript. `createNet(stack)` makes one for a stack of yours; what is imported directly runs on a
+ * stack of its own that has nothing but 127.0.0.0/8, ::1 and itself to talk to.
+ */
+import { Stack } from '../stack/stack.ts';
+import { NodeHost } from './host.ts';
+import { createNet } from './net/create-net.ts';
+
+export { createNet, type Net, type NetOptions } from './net/create-net.ts';
+
+// Open sockets keep the process alive, not what a closed one leaves behind (TIME-WAIT).
+const net = createNet(new Stack({ host: new NodeHost().unref() }));
+
+export default net;
+export const {
+  BlockList,
+  SocketAddress,
+  Socket,
+  Stream,
+  Server,
+  connect,
+  createConnection,
+  createServer,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  isIP,
+  isIPv4,
+  isIPv6,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} = net as typeof net & { Stream: typeof net.Socket };

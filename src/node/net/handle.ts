@@ -1,0 +1,408 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { SocketEvents, TcpSocket } from '../../stack/socket.ts';
+import type { Stack } from '../../stack/stack.ts';
+import type { Failure } from '../../tcp/notices.ts';
+import { type Hold, turn } from '../host.ts';
+import { fillName, type Name, written } from './address.ts';
+import { type ErrorName, failureName, stackErrorName } from './errors.ts';
+
+/** What a handle needs of where it lives. */
+export interface Home {
+  readonly stack: Stack;
+  readonly hold: Hold;
+}
+
+/** Who hears a handle. */
+export interface HandleOwner {
+  /** null: connected. */
+  onConnected(error: ErrorName | null): void;
+  /** Bytes that nobody else refers to. Called only while `reading`. */
+  onData(bytes: Buffer): void;
+  onEnd(): void;
+  onReadError(error: ErrorName): void;
+}
+
+/** Bytes to send; `copy` where the application may change them once the write is done. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly copy: boolean;
+}
+
+type Done = (error: ErrorName | null) => void;
+
+// What a turn is for, in the order of a connection's life.
+const CONNECT = 1 << 0;
+const WRITE = 1 << 1;
+const READ = 1 << 2;
+const SHUTDOWN = 1 << 3;
+const CLOSE = 1 << 4;
+
+/** What one read gives at most, and how many reads a turn makes, as libuv does: others want their turn. */
+const LARGEST_READ = 64 * 1024;
+const READS = 32;
+
+const NO_EVENTS: SocketEvents = {};
+
+/**
+ * A connection of a stack in the shape of Node's own socket handles: starts and stops reading, finishes writes, keeps the process alive
+ * while it has something to do. Each event that its owner hears is a turn of its own, in the async context that the handle was made in.
+ */
+export class TcpHandle implements SocketEvents {
+  owner: HandleOwner | null = null;
+  reading = false;
+  bytesRead = 0;
+  bytesWritten = 0;
+  /** Bytes that one read gives at most. */
+  readSize = LARGEST_READ;
+  readonly fd = -1;
+  readonly #home: Home;
+  #resource: AsyncResource | null = null;
+  #tcp: TcpSocket | null = null;
+  /** IPv4 addresses are written as mapped into IPv6. */
+  #mapped = false;
+  #local: { address: string; port: number } | null = null;
+
+  #turns = 0;
+  #arranged = false;
+  #connecting = false;
+  #closed = false;
+  #connectError: ErrorName | null = null;
+  #failure: Failure | null = null;
+  #endTold = false;
+
+  #unsent: Piece[] = [];
+  #sent: Done | null = null;
+  #shut: (() => void) | null = null;
+  #onClosed: (() => void) | null = null;
+
+  #ref = true;
+  #held = false;
+  #noDelay = false;
+  #keepAlive: { on: boolean; delay: number } | null = null;
+
+  constructor(home: Home) {
+    this.#home = home;
+  }
+
+  /** A handle for a connection that a listener accepted. It is silent until `enter`. */
+  static accepted(home: Home, tcp: TcpSocket, mapped: boolean): TcpHandle {
+    const handle = new TcpHandle(home);
+    handle.#tcp = tcp;
+    handle.#mapped = mapped;
+    tcp.events = handle;
+    return handle;
+  }
+
+  /** From now on it belongs to the async context that runs now. */
+  enter(): void {
+    if (this.#resource !== null) return;
+    this.#resource = new AsyncResource('TCPWRAP');
+    if (this.#turns !== 0) this.#arrange(this.#turns);
+  }
+
+  getAsyncId(): number {
+    return this.#resource?.asyncId() ?? -1;
+  }
+
+  // Opening.
+
+  /** Where `connect` is to start from. The stack judges it there. */
+  bind(address: string, port: number): void {
+    this.#local = { address, port };
+  }
+
+  /** Starts to connect. Where it cannot even start, the system call and the error that say so. */
+  connect(address: string, port: number): { syscall: string; error: ErrorName } | null {
+    this.enter();
+    const { address: remoteAddress, mapped } = written(address);
+    const local = this.#local;
+    this.#mapped = mapped;
+    try {
+      this.#tcp = this.#home.stack.connect({
+        remoteAddress,
+        remotePort: port,
+        events: this,
+        ...(local !== null && { localAddress: written(local.address).address, localPort: local.port }),
+      });
+    } catch (thrown) {
+      const error = stackErrorName(thrown);
+      // The kernel finds these out in bind(2).
+      const bound = local !== null && error !== 'ENETUNREACH';
+      return { syscall: bound ? 'bind' : 'connect', error };
+    }
+    this.#connecting = true;
+    if (this.#noDelay) this.#tcp.setNoDelay(true);
+    if (this.#keepAlive !== null) this.setKeepAlive(this.#keepAlive.on, this.#keepAlive.delay);
+    this.#review();
+    return null;
+  }
+
+  // Reading.
+
+  readStart(): void {
+    if (this.reading || this.#closed) return;
+    this.reading = true;
+    this.#review();
+    if (this.#readable()) this.#arrange(READ);
+  }
+
+  readStop(): void {
+    if (!this.reading) return;
+    this.reading = false;
+    this.#review();
+  }
+
+  // Writing.
+
+  /** Sends; `done` is called, perhaps before this returns, when the stack has taken everything. One write at a time. */
+  write(bytes: Uint8Array, copy: boolean, done: Done): void {
+    this.bytesWritten += bytes.length;
+    this.#unsent.push({ bytes, copy });
+    this.#sent = done;
+    this.#send();
+  }
+
+  /** The same of several pieces, as one. */
+  writev(pieces: readonly Piece[], done: Done): void {
+    for (const { bytes } of pieces) this.bytesWritten += bytes.length;
+    this.#unsent.push(...pieces);
+    this.#sent = done;
+    this.#tcp?.setCork(true);
+    this.#send();
+    this.#tcp?.setCork(false);
+  }
+
+  /** FIN after what was written. */
+  shutdown(done: () => void): void {
+    this.#tcp?.shutdown();
+    this.#shut = done;
+    this.#arrange(SHUTDOWN);
+  }
+
+  // Ending.
+
+  /** Lets go. Nothing is heard any more but `closed`. */
+  close(closed?: () => void): void {
+    if (this.#closed) return;
+    this.#tcp?.close();
+    this.#end(closed);
+  }
+
+  /** The same with a RST. */
+  reset(closed?: () => void): void {
+    if (this.#closed) return;
+    this.#tcp?.abort();
+    this.#end(closed);
+  }
+
+  #end(closed: (() => void) | undefined): void {
+    this.#closed = true;
+    this.#connecting = false;
+    this.reading = false;
+    this.#unsent = [];
+    if (this.#tcp !== null) this.#tcp.events = NO_EVENTS;
+    this.#onClosed = closed ?? null;
+    this.#review();
+    this.enter();
+    this.#turns = 0;
+    this.#arrange(CLOSE);
+  }
+
+  // Options.
+
+  setNoDelay(on: boolean): void {
+    this.#noDelay = on;
+    this.#tcp?.setNoDelay(on);
+  }
+
+  /** `delay`: seconds before the first probe; 0: as before. */
+  setKeepAlive(on: boolean, delay: number): void {
+    this.#keepAlive = { on, delay };
+    if (delay > 0) this.#tcp?.setKeepAlive(on, delay * 1_000_000, 1_000_000, 10);
+    else this.#tcp?.setKeepAlive(on);
+  }
+
+  ref(): void {
+    this.#ref = true;
+    this.#review();
+  }
+
+  unref(): void {
+    this.#ref = false;
+    this.#review();
+  }
+
+  hasRef(): boolean {
+    return this.#ref && !this.#closed;
+  }
+
+  getsockname(out: Name): void {
+    const tcp = this.#tcp;
+    if (tcp !== null) fillName(out, tcp.localAddress, tcp.localPort, this.#mapped);
+  }
+
+  getpeername(out: Name): void {
+    const tcp = this.#tcp;
+    if (tcp !== null) fillName(out, tcp.remoteAddress, tcp.remotePort, this.#mapped);
+  }
+
+  // What the stack says.
+
+  onConnect(): void {
+    this.#arrange(CONNECT);
+  }
+
+  onReadable(): void {
+    if (this.reading) this.#arrange(READ);
+  }
+
+  onEnd(): void {
+    if (this.reading) this.#arrange(READ);
+  }
+
+  onWritable(): void {
+    this.#arrange(WRITE);
+  }
+
+  onClose(failure: Failure | null): void {
+    if (failure === null) return;
+    this.#failure = failure;
+    if (this.#connecting && (this.#turns & CONNECT) === 0) {
+      this.#connectError = failureName(failure);
+      this.#arrange(CONNECT);
+      return;
+    }
+    if (this.reading) this.#arrange(READ);
+    if (this.#sent !== null) this.#arrange(WRITE);
+  }
+
+  // Turns.
+
+  #arrange(what: number): void {
+    this.#turns |= what;
+    if (this.#arranged || this.#resource === null) return;
+    this.#arranged = true;
+    turn(TcpHandle.#run, this);
+  }
+
+  static #run(handle: TcpHandle): void {
+    handle.#arranged = false;
+    const what = handle.#turns & -handle.#turns;
+    handle.#turns &= ~what;
+    // Before, as what is called may throw.
+    if (handle.#turns !== 0) handle.#arrange(handle.#turns);
+    handle.#resource!.runInAsyncScope(handle.#turn, handle, what);
+  }
+
+  #turn(what: number): void {
+    if (what === CONNECT) this.#connected();
+    else if (what === WRITE) this.#send();
+    else if (what === READ) this.#read();
+    else if (what === SHUTDOWN) {
+      const done = this.#shut;
+      this.#shut = null;
+      done?.();
+    } else if (what === CLOSE) this.#closing();
+  }
+
+  #connected(): void {
+    if (this.#closed) return;
+    const error = this.#connectError;
+    this.#connecting = false;
+    this.#review();
+    this.owner?.onConnected(error);
+  }
+
+  #closing(): void {
+    const sent = this.#sent;
+    const shut = this.#shut;
+    const closed = this.#onClosed;
+    this.#sent = null;
+    this.#shut = null;
+    this.#onClosed = null;
+    sent?.('ECANCELED');
+    shut?.();
+    closed?.();
+    this.owner = null;
+  }
+
+  /** Whether there is something to hear for one who reads: bytes, the end, or how it failed. */
+  #readable(): boolean {
+    const tcp = this.#tcp;
+    if (tcp === null || this.#connecting || this.#endTold) return false;
+    return tcp.readable > 0 || tcp.ended || this.#failure !== null;
+  }
+
+  #read(): void {
+    const tcp = this.#tcp!;
+    try {
+      for (let left = READS; this.reading && left > 0; left--) {
+        const bytes = tcp.receive(this.readSize);
+        if (bytes === null) {
+          this.#over(tcp);
+          break;
+        }
+        this.bytesRead += bytes.length;
+        this.owner?.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      }
+    } finally {
+      if (this.reading && this.#readable()) this.#arrange(READ);
+    }
+  }
+
+  /** Everything was read. */
+  #over(tcp: TcpSocket): void {
+    if (this.#endTold || (!tcp.ended && this.#failure === null)) return;
+    this.#endTold = true;
+    this.reading = false;
+    this.#review();
+    if (tcp.ended) this.owner?.onEnd();
+    else this.owner?.onReadError(failureName(this.#failure!));
+  }
+
+  #send(): void {
+    const done = this.#sent;
+    if (done === null) return;
+    const tcp = this.#tcp;
+    while (this.#unsent.length > 0) {
+      const { bytes, copy } = this.#unsent[0]!;
+      const taken = tcp === null ? -1 : tcp.send(bytes, copy);
+      if (taken < 0) {
+        this.#unsent = [];
+        this.#written(done, this.#writeError());
+        return;
+      }
+      if (taken < bytes.length) {
+        this.#unsent[0] = { bytes: bytes.subarray(taken), copy };
+        this.#review();
+        return;
+      }
+      this.#unsent.shift();
+    }
+    this.#written(done, null);
+  }
+
+  #written(done: Done, error: ErrorName | null): void {
+    this.#sent = null;
+    this.#review();
+    done(error);
+  }
+
+  /** Linux's tcp_reset: a reset after the peer's FIN is a broken pipe to a writer; and an error is told once. */
+  #writeError(): ErrorName {
+    const failure = this.#failure;
+    if (failure === null || this.#endTold) return 'EPIPE';
+    this.#endTold = true;
+    return failureName(failure);
+  }
+
+  /** Keeps the process alive as libuv does: while it connects, reads or has something to write. */
+  #review(): void {
+    const busy = this.#connecting || this.reading || this.#sent !== null;
+    const wanted = busy && this.#ref && !this.#closed;
+    if (wanted === this.#held) return;
+    this.#held = wanted;
+    if (wanted) this.#home.hold.take();
+    else this.#home.hold.give();
+  }
+}

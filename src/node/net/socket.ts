@@ -1,0 +1,564 @@
+import { Duplex, type DuplexOptions } from 'node:stream';
+import { after } from '../host.ts';
+import type { Name } from './address.ts';
+import { type Callback, normalize } from './arguments.ts';
+import { type ConnectSettings, startToConnect } from './connect.ts';
+import {
+  closedBeforeConnection,
+  type ErrorName,
+  endedByPeer,
+  invalidType,
+  invalidValue,
+  missingArguments,
+  socketClosed,
+  systemError,
+} from './errors.ts';
+import { type HandleOwner, type Piece, TcpHandle } from './handle.ts';
+import type { NetHome } from './home.ts';
+import type { Server } from './server.ts';
+import { checkFunction, timerDelay } from './validate.ts';
+
+export interface OnRead {
+  buffer: Uint8Array | (() => Uint8Array);
+  callback(bytesWritten: number, buffer: Uint8Array): boolean;
+}
+
+/** What the constructor, and through it `connect`, understands beside a Duplex's options. */
+export interface SocketOptions extends DuplexOptions {
+  handle?: TcpHandle;
+  onread?: OnRead | null;
+  pauseOnCreate?: boolean;
+  noDelay?: boolean;
+  keepAlive?: boolean;
+  /** Milliseconds. */
+  keepAliveInitialDelay?: number;
+  fd?: number;
+}
+
+/** Where a socket's class keeps where it lives: on its prototype. */
+export const HOME = Symbol('home');
+const INTERNAL = Symbol('internal');
+
+type WriteCallback = (error?: Error | null) => void;
+interface Chunk {
+  chunk: Buffer | string;
+  encoding: BufferEncoding;
+}
+
+/** Pieces shorter than this are put together into one before they are sent. */
+const SHORT = 16 * 1024;
+
+/** What a socket keeps for itself. */
+class Internals {
+  timer: NodeJS.Timeout | null = null;
+  onread: OnRead | null = null;
+  buffer: Uint8Array | null = null;
+  noDelay = false;
+  keepAlive = false;
+  /** Seconds. */
+  keepAliveDelay = 0;
+  /** What the handle counted, once it is gone. */
+  bytesRead = 0;
+  bytesWritten = 0;
+  resetting = false;
+  /** Counts `connect` calls and destructions: what was begun for an earlier one has no effect. */
+  life = 0;
+}
+
+/** `net.Socket` of a stack. */
+export class Socket extends Duplex implements HandleOwner {
+  // Declared, not initialised: a constructor that is called on an object sets them (`callable`).
+  declare readonly [HOME]: NetHome;
+  declare [INTERNAL]: Internals;
+  declare connecting: boolean;
+  declare allowHalfOpen: boolean;
+  declare timeout: number | undefined;
+  declare autoSelectFamilyAttemptedAddresses: string[] | undefined;
+  declare server: Server | null;
+  declare _server: Server | null;
+  declare _handle: TcpHandle | null;
+  declare _parent: unknown;
+  declare _host: string | null;
+  declare _hadError: boolean;
+  declare _pendingData: Chunk[] | Buffer | string | null;
+  declare _pendingEncoding: string;
+  declare _sockname: Name | null;
+  declare _peername: Name | null;
+
+  constructor(options?: SocketOptions) {
+    super(duplexOptions(options));
+    setUp(this, options);
+  }
+
+  // Opening.
+
+  connect(...args: unknown[]): this {
+    const [settings, callback] = normalize(args) as [ConnectSettings, Callback | null];
+    if (settings.port === undefined && settings.path == null) throw missingArguments();
+    const internals = this[INTERNAL];
+    if (this.write !== Socket.prototype.write) this.write = Socket.prototype.write;
+    if (this.destroyed) {
+      this._handle = null;
+      this._peername = null;
+      this._sockname = null;
+    }
+    if (this._handle === null) attach(this, new TcpHandle(this[HOME]));
+    if (callback !== null) this.once('connect', callback as () => void);
+    this._unrefTimer();
+    this.connecting = true;
+    internals.life++;
+    startToConnect(this, settings);
+    return this;
+  }
+
+  /** The handle of the attempt that counts, in place of the one before. For `connect.ts`. */
+  _renewHandle(): TcpHandle {
+    const handle = new TcpHandle(this[HOME]);
+    if (this._handle !== null) {
+      if (!this._handle.hasRef()) handle.unref();
+      this._handle.owner = null;
+    }
+    attach(this, handle);
+    return handle;
+  }
+
+  get _life(): number {
+    return this[INTERNAL].life;
+  }
+
+  /** It is connected. For `connect.ts`, which knows what was wrong otherwise. */
+  _established(): void {
+    const { noDelay, keepAlive, keepAliveDelay } = this[INTERNAL];
+    this.connecting = false;
+    this._sockname = null;
+    this._peername = null;
+    this._unrefTimer();
+    if (noDelay) this._handle?.setNoDelay(true);
+    if (keepAlive) this._handle?.setKeepAlive(true, keepAliveDelay);
+    this.emit('connect');
+    this.emit('ready');
+    if (this.readable && !this.isPaused()) this.read(0);
+  }
+
+  /** A handle that nobody's attempt waits for has nothing to say here. */
+  onConnected(): void {}
+
+  // Reading.
+
+  override _read(size: number): void {
+    if (this.connecting || this._handle === null) this.once('connect', () => this._read(size));
+    else if (!this._handle.reading) this._handle.readStart();
+  }
+
+  onData(bytes: Buffer): void {
+    this._unrefTimer();
+    const { onread, buffer } = this[INTERNAL];
+    let more: boolean;
+    if (onread !== null) {
+      buffer!.set(bytes);
+      more = onread.callback.call(this, bytes.length, buffer!) !== false;
+      if (typeof onread.buffer === 'function' && this._handle !== null)
+        takeBuffer(this[INTERNAL], onread, this._handle);
+    } else more = this.push(bytes);
+    if (!more) this._handle?.readStop();
+  }
+
+  onEnd(): void {
+    this._unrefTimer();
+    this.push(null);
+    this.read(0);
+  }
+
+  onReadError(error: ErrorName): void {
+    this._unrefTimer();
+    this.destroy(systemError(error, 'read'));
+  }
+
+  override pause(): this {
+    if (this[INTERNAL].onread !== null && !this.connecting) this._handle?.readStop();
+    return super.pause();
+  }
+
+  override resume(): this {
+    this.#startOnread();
+    return super.resume();
+  }
+
+  override read(size?: number): unknown {
+    this.#startOnread();
+    return super.read(size);
+  }
+
+  #startOnread(): void {
+    if (this[INTERNAL].onread !== null && !this.connecting) this._handle?.readStart();
+  }
+
+  // Writing.
+
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
+    if (this.#later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
+    const { bytes, copy } = piece(chunk, encoding);
+    this._handle!.write(bytes, copy, (error) => this.#written(error, callback));
+  }
+
+  override _writev(chunks: Chunk[], callback: WriteCallback): void {
+    if (this.#later(chunks, '', () => this._writev(chunks, callback), callback)) return;
+    this._handle!.writev(gather(chunks), (error) => this.#written(error, callback));
+  }
+
+  /** True where it cannot be written now: `again` is called when it can, or `callback` with the reason that it never will. */
+  #later(data: Chunk[] | Buffer | string, encoding: string, again: () => void, callback: WriteCallback): boolean {
+    if (this.connecting) {
+      this._pendingData = data;
+      this._pendingEncoding = encoding;
+      const onClose = (): void => callback(closedBeforeConnection());
+      this.once('connect', () => {
+        this.off('close', onClose);
+        again();
+      });
+      this.once('close', onClose);
+      return true;
+    }
+    this._pendingData = null;
+    this._pendingEncoding = '';
+    if (this._handle === null) {
+      callback(socketClosed());
+      return true;
+    }
+    this._unrefTimer();
+    return false;
+  }
+
+  #written(error: ErrorName | null, callback: WriteCallback): void {
+    if (this.destroyed) callback(null);
+    else if (error !== null) {
+      const failed = systemError(error, 'write');
+      callback(failed);
+      this.destroy(failed);
+    } else {
+      this._unrefTimer();
+      callback(null);
+    }
+  }
+
+  override _final(callback: WriteCallback): void {
+    if (this.connecting) {
+      this.once('connect', () => this._final(callback));
+      return;
+    }
+    if (this._handle === null) callback();
+    else this._handle.shutdown(() => callback());
+  }
+
+  // Ending.
+
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', this.destroy);
+  }
+
+  resetAndDestroy(): this {
+    if (this._handle === null) {
+      this.destroy(socketClosed());
+      return this;
+    }
+    if (this.connecting) this.once('connect', () => this._reset());
+    else this._reset();
+    return this;
+  }
+
+  _reset(): this {
+    this[INTERNAL].resetting = true;
+    return this.destroy();
+  }
+
+  override _destroy(exception: Error | null, callback: WriteCallback): void {
+    this.connecting = false;
+    const internals = this[INTERNAL];
+    internals.life++;
+    clearTimeout(internals.timer ?? undefined);
+    const handle = this._handle;
+    if (handle !== null) {
+      internals.bytesRead = handle.bytesRead;
+      internals.bytesWritten = handle.bytesWritten;
+      const closed = (): void => {
+        this.emit('close', exception !== null);
+      };
+      if (internals.resetting) handle.reset(closed);
+      else handle.close(closed);
+      internals.resetting = false;
+      this._handle = null;
+      this._sockname = null;
+      callback(exception);
+    } else {
+      callback(exception);
+      process.nextTick(emitClose, this);
+    }
+    if (this._server !== null) {
+      this._server._connections--;
+      this._server._emitCloseIfDrained();
+    }
+  }
+
+  // Time.
+
+  setTimeout(msecs: number, callback?: () => void): this {
+    if (this.destroyed) return this;
+    this.timeout = msecs;
+    const delay = timerDelay(msecs, 'msecs');
+    const internals = this[INTERNAL];
+    clearTimeout(internals.timer ?? undefined);
+    internals.timer = null;
+    if (callback !== undefined) checkFunction(callback, 'callback');
+    if (delay === 0) {
+      if (callback !== undefined) this.removeListener('timeout', callback);
+      return this;
+    }
+    internals.timer = after(Math.max(1, Math.trunc(delay)), () => this._onTimeout()).unref();
+    if (callback !== undefined) this.once('timeout', callback);
+    return this;
+  }
+
+  _onTimeout(): void {
+    this.emit('timeout');
+  }
+
+  /** Something happened: the time-out starts anew. */
+  _unrefTimer(): void {
+    this[INTERNAL].timer?.refresh();
+  }
+
+  // Options.
+
+  setNoDelay(noDelay?: boolean): this {
+    const internals = this[INTERNAL];
+    const on = noDelay === undefined ? true : Boolean(noDelay);
+    if (this._handle === null) internals.noDelay = on;
+    else if (on !== internals.noDelay) {
+      internals.noDelay = on;
+      this._handle.setNoDelay(on);
+    }
+    return this;
+  }
+
+  setKeepAlive(enable?: boolean, initialDelay?: number): this {
+    const internals = this[INTERNAL];
+    const on = Boolean(enable);
+    const delay = seconds(initialDelay);
+    const changed = on !== internals.keepAlive || (on && delay !== internals.keepAliveDelay);
+    internals.keepAlive = on;
+    internals.keepAliveDelay = delay;
+    if (changed) this._handle?.setKeepAlive(on, delay);
+    return this;
+  }
+
+  ref(): this {
+    if (this._handle === null) this.once('connect', this.ref);
+    else this._handle.ref();
+    return this;
+  }
+
+  unref(): this {
+    if (this._handle === null) this.once('connect', this.unref);
+    else this._handle.unref();
+    return this;
+  }
+
+  // What it is.
+
+  address(): Name {
+    return this.#localName();
+  }
+
+  get localAddress(): string | undefined {
+    return this.#localName().address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#localName().port;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#localName().family;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remoteName().address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#remoteName().port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#remoteName().family;
+  }
+
+  #localName(): Name {
+    if (this._handle === null) return {};
+    if (this._sockname !== null) return this._sockname;
+    const name: Name = {};
+    this._handle.getsockname(name);
+    if (name.address !== undefined) this._sockname = name;
+    return name;
+  }
+
+  #remoteName(): Name {
+    if (this._handle === null || this.connecting) return this._peername ?? {};
+    if (this._peername !== null) return this._peername;
+    const name: Name = {};
+    this._handle.getpeername(name);
+    if (name.address !== undefined) this._peername = name;
+    return name;
+  }
+
+  get bytesRead(): number {
+    return this._handle?.bytesRead ?? this[INTERNAL].bytesRead;
+  }
+
+  /** What was sent, and what waits to be. */
+  get bytesWritten(): number {
+    let bytes = this._bytesDispatched;
+    const waiting = (this as unknown as { writableBuffer?: Chunk[] }).writableBuffer ?? [];
+    for (const { chunk, encoding } of waiting) bytes += Buffer.byteLength(chunk, encoding);
+    const data = this._pendingData;
+    if (Array.isArray(data)) for (const { chunk, encoding } of data) bytes += Buffer.byteLength(chunk, encoding);
+    else if (data !== null) bytes += Buffer.byteLength(data, this._pendingEncoding as BufferEncoding);
+    return bytes;
+  }
+
+  get _bytesDispatched(): number {
+    return this._handle?.bytesWritten ?? this[INTERNAL].bytesWritten;
+  }
+
+  get bufferSize(): number | undefined {
+    return this._handle === null ? undefined : this.writableLength;
+  }
+
+  get pending(): boolean {
+    return this._handle === null || this.connecting;
+  }
+
+  get _connecting(): boolean {
+    return this.connecting;
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+}
+
+/** Seconds of a delay in milliseconds, as `node:net` rounds it. */
+export function seconds(msecs: number | undefined): number {
+  return ~~((msecs ?? 0) / 1000);
+}
+
+/** What a Socket asks of Duplex: it says 'close' itself, with its argument, and takes strings as they are. */
+export function duplexOptions(options: SocketOptions | undefined): DuplexOptions {
+  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
+    if (options?.[name]) throw invalidValue(`options.${name}`, 'is not supported', options[name]);
+  }
+  return {
+    ...options,
+    allowHalfOpen: Boolean(options?.allowHalfOpen),
+    autoDestroy: true,
+    emitClose: false,
+    decodeStrings: false,
+  };
+}
+
+/** What the constructor does after Duplex's. */
+export function setUp(socket: Socket, options: SocketOptions = {}): void {
+  const internals = new Internals();
+  socket[INTERNAL] = internals;
+  socket.connecting = false;
+  socket.timeout = undefined;
+  socket.autoSelectFamilyAttemptedAddresses = undefined;
+  socket.server = null;
+  socket._server = null;
+  socket._handle = null;
+  socket._parent = null;
+  socket._host = null;
+  socket._hadError = false;
+  socket._pendingData = null;
+  socket._pendingEncoding = '';
+  socket._sockname = null;
+  socket._peername = null;
+  internals.noDelay = Boolean(options.noDelay);
+  internals.keepAlive = Boolean(options.keepAlive);
+  internals.keepAliveDelay = seconds(options.keepAliveInitialDelay);
+  const { onread } = options;
+  if (onread != null && typeof onread === 'object') {
+    const { buffer } = onread;
+    const usable = buffer instanceof Uint8Array || typeof buffer === 'function';
+    if (usable && typeof onread.callback === 'function') internals.onread = onread;
+  }
+  socket.on('end', refuseWrites);
+  if (options.handle === undefined) return;
+  if (!(options.handle instanceof TcpHandle)) throw invalidType('options.handle', 'of type object', options.handle);
+  attach(socket, options.handle);
+  if (options.pauseOnCreate) socket.pause();
+  else socket.read(0);
+}
+
+/** The handle is the socket's now. */
+function attach(socket: Socket, handle: TcpHandle): void {
+  (socket as unknown as { _undestroy(): void })._undestroy();
+  socket._handle = handle;
+  socket._sockname = null;
+  handle.owner = socket;
+  const internals = socket[INTERNAL];
+  if (internals.onread !== null) takeBuffer(internals, internals.onread, handle);
+}
+
+function takeBuffer(internals: Internals, onread: OnRead, handle: TcpHandle): void {
+  internals.buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
+  handle.readSize = internals.buffer.length;
+}
+
+/** After the peer's end, a socket that is not half-open takes no more. */
+function refuseWrites(this: Socket): void {
+  if (!this.allowHalfOpen) this.write = writeAfterEnd;
+}
+
+function writeAfterEnd(this: Socket, ...args: unknown[]): boolean {
+  const callback = args.slice(1).find((a) => typeof a === 'function') as ((error: Error) => void) | undefined;
+  const error = endedByPeer();
+  if (callback !== undefined) process.nextTick(callback, error);
+  this.destroy(error);
+  return false;
+}
+
+function emitClose(socket: Socket): void {
+  socket.emit('close');
+}
+
+function piece(chunk: Buffer | string, encoding: BufferEncoding): Piece {
+  if (typeof chunk === 'string') return { bytes: Buffer.from(chunk, encoding), copy: false };
+  return { bytes: chunk, copy: true };
+}
+
+/** Short chunks go together into memory of ours, which the stack may keep; long ones go as they are. */
+function gather(chunks: readonly Chunk[]): Piece[] {
+  const pieces: Piece[] = [];
+  const all = chunks.map(({ chunk, encoding }) => piece(chunk, encoding));
+  for (let i = 0; i < all.length; ) {
+    const from = i;
+    let length = 0;
+    for (; i < all.length && all[i]!.bytes.length < SHORT; i++) length += all[i]!.bytes.length;
+    if (i - from > 1)
+      pieces.push({
+        bytes: Buffer.concat(
+          all.slice(from, i).map((p) => p.bytes),
+          length,
+        ),
+        copy: false,
+      });
+    else if (i > from) pieces.push(all[from]!);
+    if (i < all.length) pieces.push(all[i++]!);
+  }
+  return pieces;
+}
