@@ -8,6 +8,8 @@ import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePre
 import { TunError } from './tun-error.ts';
 import { readVnetHeader, VNET_HEADER, writeVnetHeader } from './vnet.ts';
 
+export { NodeHost } from './host.ts';
+export { enterNamespace } from './netns.ts';
 export { TunError, type TunErrorCode } from './tun-error.ts';
 
 /** linux/if_tun.h */
