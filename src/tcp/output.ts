@@ -121,7 +121,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
  * are all that is queued and Nagle lets them, or at least half of the largest window the peer ever had.
  */
 function sendNew(tcb: Tcb, now: number): void {
-  if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0) resumeWindow(tcb, now);
+  if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0 && tcb.sndWnd > 0) resumeWindow(tcb, now);
   let blocked = false;
   while (!tcb.finSent) {
     const mss = segmentRoom(tcb);

@@ -140,6 +140,8 @@ export class Tcb implements FourTuple {
   lastSendTime = 0;
   /** End of the last segment sent that was not full-sized (Minshall's variant of Nagle). */
   sndSml: Seq = seq(0);
+  /** The `lastSendTime` before the last pause that cwnd took into account. */
+  pauseAt = -1;
   /** Sending was held back by cwnd. */
   cwndLimited = false;
   /** What was in flight when that was found, and SND.NXT then: it holds until that is acknowledged. */

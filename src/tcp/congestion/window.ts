@@ -146,9 +146,11 @@ export function finishRecovery(tcb: Tcb, flight: number): void {
   tcb.cwnd = Math.min(tcb.ssthresh, Math.max(flight, mss) + mss);
 }
 
-/** Before the first text after a pause in which nothing was in flight. */
+/** Before the first text after a pause in which nothing was in flight. Once for each pause, whatever else still holds the text back. */
 export function resumeWindow(tcb: Tcb, now: number): void {
   const idle = now - tcb.lastSendTime;
+  if (idle <= 0 || tcb.pauseAt === tcb.lastSendTime) return;
+  tcb.pauseAt = tcb.lastSendTime;
   tcb.congestion.resumed?.(tcb, idle);
   if (tcb.config.tcp_slow_start_after_idle && tcb.congestion.model === undefined && idle > tcb.rto) {
     restartWindow(tcb, idle);

@@ -37,9 +37,13 @@ describe('draft-cheng-iccrg-delivery-rate-estimation §3', () => {
 
   it('§3.2.2: ACKs that come compressed do not raise the rate above that of sending', () => {
     const sampler = new RateSampler();
-    const flight = Array.from({ length: 20 }, (_, i) => send(sampler, i * 1000, i === 0));
-    for (const range of flight) ack(sampler, 60_000, range);
-    expect(sampler.rate).toBeLessThan(1.2e6);
+    const flight = Array.from({ length: 90 }, (_, i) => send(sampler, i * 1000, i === 0));
+    for (const range of flight.slice(0, 50)) ack(sampler, 90_000, range);
+    const last = send(sampler, 91_000);
+    for (const range of flight.slice(50)) ack(sampler, 100_000, range);
+    ack(sampler, 101_000, last);
+    // 41 segments in 10 ms, by their ACKs; they were sent in 42.
+    expect(sampler.rate).toBeCloseTo(41_000 / 0.042, -3);
   });
 
   it('a flight shorter than the least round trip is no sample', () => {

@@ -131,6 +131,16 @@ describe('RFC 5681 §4.1: after a pause', () => {
     expect(paused(300_001, { cwndDecay: false })).toEqual([10, 60]));
   it('not with tcp_slow_start_after_idle off', () =>
     expect(paused(9e9, { tcp_slow_start_after_idle: false })).toEqual([80, 60]));
+  it('once for a pause, however often the output pass looks at it', () => {
+    const tcb = busy();
+    tcb.cwnd = 80 * MSS;
+    tcb.lastSendTime = 1_000_000;
+    for (let i = 0; i < 5; i++) resumeWindow(tcb, 1_300_001 + i);
+    expect(tcb.cwnd).toBe(40 * MSS);
+    tcb.lastSendTime = 1_400_000;
+    resumeWindow(tcb, 1_700_001);
+    expect(tcb.cwnd).toBe(20 * MSS);
+  });
   it('never up to the initial window from below', () => {
     const tcb = busy();
     tcb.cwnd = 2 * MSS;
