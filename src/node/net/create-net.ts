@@ -7,7 +7,6 @@ import { Hold } from '../host.ts';
 import { type Callback, normalize } from './arguments.ts';
 import { callable } from './callable.ts';
 import { type ConnectSettings, connectPath } from './connect.ts';
-import { TcpHandle } from './handle.ts';
 import type { Lookup, NetHome } from './home.ts';
 import { Server, type ServerOptions, setUpServer } from './server.ts';
 import { duplexOptions, HOME, Socket, type SocketOptions, setUp } from './socket.ts';
@@ -106,9 +105,10 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   return { BlockList, SocketAddress, isIP, isIPv4, isIPv6, ...ours } as unknown as Net;
 }
 
+/** A file descriptor, or a handle of Node's own: it is the kernel's. */
 function isKernels(options: SocketOptions | undefined): boolean {
-  if (options?.fd !== undefined) return true;
-  return options?.handle !== undefined && options.handle !== null && !(options.handle instanceof TcpHandle);
+  const handle = options?.handle as { isStreamBase?: boolean } | null | undefined;
+  return options?.fd !== undefined || handle?.isStreamBase === true;
 }
 
 /** Classes in stack traces and `util.inspect` are called what Node calls them. */

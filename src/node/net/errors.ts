@@ -9,6 +9,7 @@ export type ErrorName =
   | 'EACCES'
   | 'EADDRINUSE'
   | 'EADDRNOTAVAIL'
+  | 'EBADF'
   | 'ECANCELED'
   | 'ECONNABORTED'
   | 'ECONNREFUSED'
@@ -52,6 +53,8 @@ export interface SystemError extends Error {
   syscall?: string;
   address?: string;
   port?: number;
+  localAddress?: string | undefined;
+  localPort?: number | undefined;
 }
 
 let numbers: Map<string, readonly [number, string]> | undefined;
@@ -87,6 +90,10 @@ export function connectError(
   error.syscall = syscall;
   error.address = address;
   if (port > 0) error.port = port;
+  if (local !== undefined) {
+    error.localAddress = local.address;
+    error.localPort = local.port;
+  }
   return error;
 }
 

@@ -68,6 +68,8 @@ export class TcpHandle implements SocketEvents {
   #closed = false;
   #connectError: ErrorName | null = null;
   #failure: Failure | null = null;
+  /** The peer's FIN came. */
+  #ended = false;
   #endTold = false;
 
   #unsent: Piece[] = [];
@@ -156,6 +158,10 @@ export class TcpHandle implements SocketEvents {
 
   /** Sends; `done` is called, perhaps before this returns, when the stack has taken everything. One write at a time. */
   write(bytes: Uint8Array, copy: boolean, done: Done): void {
+    if (this.#closed) {
+      done('EBADF');
+      return;
+    }
     this.bytesWritten += bytes.length;
     this.#unsent.push({ bytes, copy });
     this.#sent = done;
@@ -164,6 +170,10 @@ export class TcpHandle implements SocketEvents {
 
   /** The same of several pieces, as one. */
   writev(pieces: readonly Piece[], done: Done): void {
+    if (this.#closed) {
+      done('EBADF');
+      return;
+    }
     for (const { bytes } of pieces) this.bytesWritten += bytes.length;
     this.#unsent.push(...pieces);
     this.#sent = done;
@@ -257,6 +267,7 @@ export class TcpHandle implements SocketEvents {
   }
 
   onEnd(): void {
+    this.#ended = true;
     if (this.reading) this.#arrange(READ);
   }
 
@@ -330,7 +341,7 @@ export class TcpHandle implements SocketEvents {
   #readable(): boolean {
     const tcp = this.#tcp;
     if (tcp === null || this.#connecting || this.#endTold) return false;
-    return tcp.readable > 0 || tcp.ended || this.#failure !== null;
+    return tcp.readable > 0 || this.#ended || this.#failure !== null;
   }
 
   #read(): void {
@@ -339,7 +350,7 @@ export class TcpHandle implements SocketEvents {
       for (let left = READS; this.reading && left > 0; left--) {
         const bytes = tcp.receive(this.readSize);
         if (bytes === null) {
-          this.#over(tcp);
+          this.#over();
           break;
         }
         this.bytesRead += bytes.length;
@@ -351,12 +362,12 @@ export class TcpHandle implements SocketEvents {
   }
 
   /** Everything was read. */
-  #over(tcp: TcpSocket): void {
-    if (this.#endTold || (!tcp.ended && this.#failure === null)) return;
+  #over(): void {
+    if (this.#endTold || (!this.#ended && this.#failure === null)) return;
     this.#endTold = true;
     this.reading = false;
     this.#review();
-    if (tcp.ended) this.owner?.onEnd();
+    if (this.#ended) this.owner?.onEnd();
     else this.owner?.onReadError(failureName(this.#failure!));
   }
 

@@ -1,4 +1,4 @@
-import { Duplex, type DuplexOptions } from 'node:stream';
+import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
 import { after } from '../host.ts';
 import type { Name } from './address.ts';
 import { type Callback, normalize } from './arguments.ts';
@@ -7,7 +7,6 @@ import {
   closedBeforeConnection,
   type ErrorName,
   endedByPeer,
-  invalidType,
   invalidValue,
   missingArguments,
   socketClosed,
@@ -133,7 +132,7 @@ export class Socket extends Duplex implements HandleOwner {
     this._sockname = null;
     this._peername = null;
     this._unrefTimer();
-    if (noDelay) this._handle?.setNoDelay(true);
+    if (noDelay) this._handle?.setNoDelay?.(true);
     if (keepAlive) this._handle?.setKeepAlive(true, keepAliveDelay);
     this.emit('connect');
     this.emit('ready');
@@ -337,7 +336,7 @@ export class Socket extends Duplex implements HandleOwner {
     if (this._handle === null) internals.noDelay = on;
     else if (on !== internals.noDelay) {
       internals.noDelay = on;
-      this._handle.setNoDelay(on);
+      this._handle.setNoDelay?.(on);
     }
     return this;
   }
@@ -349,7 +348,7 @@ export class Socket extends Duplex implements HandleOwner {
     const changed = on !== internals.keepAlive || (on && delay !== internals.keepAliveDelay);
     internals.keepAlive = on;
     internals.keepAliveDelay = delay;
-    if (changed) this._handle?.setKeepAlive(on, delay);
+    if (changed) this._handle?.setKeepAlive?.(on, delay);
     return this;
   }
 
@@ -453,7 +452,7 @@ export class Socket extends Duplex implements HandleOwner {
 
 /** Seconds of a delay in milliseconds, as `node:net` rounds it. */
 export function seconds(msecs: number | undefined): number {
-  return ~~((msecs ?? 0) / 1000);
+  return Math.max(0, ~~((msecs ?? 0) / 1000));
 }
 
 /** What a Socket asks of Duplex: it says 'close' itself, with its argument, and takes strings as they are. */
@@ -461,8 +460,10 @@ export function duplexOptions(options: SocketOptions | undefined): DuplexOptions
   for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
     if (options?.[name]) throw invalidValue(`options.${name}`, 'is not supported', options[name]);
   }
+  const { signal, ...rest } = options ?? {};
+  void signal;
   return {
-    ...options,
+    ...rest,
     allowHalfOpen: Boolean(options?.allowHalfOpen),
     autoDestroy: true,
     emitClose: false,
@@ -497,11 +498,13 @@ export function setUp(socket: Socket, options: SocketOptions = {}): void {
     if (usable && typeof onread.callback === 'function') internals.onread = onread;
   }
   socket.on('end', refuseWrites);
-  if (options.handle === undefined) return;
-  if (!(options.handle instanceof TcpHandle)) throw invalidType('options.handle', 'of type object', options.handle);
-  attach(socket, options.handle);
-  if (options.pauseOnCreate) socket.pause();
-  else socket.read(0);
+  if (options.handle) {
+    attach(socket, options.handle);
+    if (options.pauseOnCreate) socket.pause();
+    else socket.read(0);
+  }
+  // Last, as one that is aborted already destroys the socket.
+  if (options.signal) addAbortSignal(options.signal, socket);
 }
 
 /** The handle is the socket's now. */
