@@ -4,7 +4,8 @@ import type { Tcb } from './tcb.ts';
 
 /**
  * More accurate ECN feedback (RFC 9768): a receiver counts the marked segments and tells the count modulo 8 in the ACE field, the three
- * flags AE, CWR and ECE, of every segment without SYN. Handshake segments tell in it how the other's SYN arrived.
+ * flags AE, CWR and ECE, of every segment without SYN, and the bytes in an option. Handshake segments tell in the field how the other's SYN
+ * arrived.
  */
 
 /** §3.2.1: the counters begin where no flag combination of RFC 3168 is. */
@@ -12,15 +13,13 @@ const INITIAL_COUNT = 5;
 /** §3.2.2.5.1: an ACK for at least so many marks. */
 const MARKS_PER_ACK = 2;
 const MASK = 7;
+/** The option's counters have 24 bits. */
+const COUNTER = 0xff_ffff;
 /** Where ACKs for more segments than this are usual the receiver, or somebody on the way, puts them together (Linux). */
 const STRETCHED = 4;
 
 /** §3.1.1 and §3.2.2.1, tables 2 and 3: how a SYN or SYN,ACK arrived, as an ACE field, by the ECN bits of its IP header. */
-const ARRIVAL: readonly number[] = [];
-(ARRIVAL as number[])[NOT_ECT] = 0b010;
-(ARRIVAL as number[])[ECT1] = 0b011;
-(ARRIVAL as number[])[ECT0] = 0b100;
-(ARRIVAL as number[])[CE] = 0b110;
+const ARRIVAL: readonly number[] = [0b010, 0b011, 0b100, 0b110];
 
 /** The ACE field of a segment, and the flags that say it. */
 export function aceOf(flags: number): number {
@@ -39,10 +38,17 @@ export class AccEcn {
   mayMark = true;
   /** How the peer's SYN or SYN,ACK arrived. */
   private readonly arrival: number;
-  /** As a client: the next segment is the ACK of the SYN,ACK. */
+  /** As a client: the next segment answers the SYN,ACK. */
   private answerDue = false;
-  /** As a server: the ACK of the SYN,ACK is still to come. As either: the first text is. */
+  /** As a server: the ACK of the SYN,ACK is still to come. */
   private expectsAnswer = true;
+  /** r.e0b, r.ceb, r.e1b (§3.2.1): bytes of text that arrived by ECN bits; and s.ceb, as far as the peer has told. */
+  private rE0b = 1;
+  private rCeb = 0;
+  private rE1b = 1;
+  private sCeb = 0;
+  /** What the counters were in sum when they were last told. */
+  private told = 2;
   private marksSinceAck = 0;
   /** Segments that an ACK covers, smoothed. */
   private perAck = 2;
@@ -78,11 +84,26 @@ export class AccEcn {
     }
     segment.flags |= aceFlags(ace);
     this.marksSinceAck = 0;
+    this.putOption(tcb, segment);
+  }
+
+  /** §3.2.3.3: the byte counters, where they have changed and there is room: on pure ACKs, as what has text is cut to size without them. */
+  private putOption(tcb: Tcb, segment: Segment): void {
+    const sum = this.rE0b + this.rCeb + this.rE1b;
+    if (!tcb.config.tcp_ecn_option || segment.payloadLength > 0 || segment.sackCount > 0 || sum === this.told) return;
+    this.told = sum;
+    segment.accEcnE0b = this.rE0b & COUNTER;
+    segment.accEcnCeb = this.rCeb & COUNTER;
+    segment.accEcnE1b = this.rE1b & COUNTER;
   }
 
   /** An acceptable segment arrived (§3.2.2.5.1). Returns whether an ACK is due for its mark. */
   arrived(_tcb: Tcb, segment: Segment): boolean {
+    const text = segment.payloadLength;
+    if (segment.ecn === ECT0) this.rE0b += text;
+    else if (segment.ecn === ECT1) this.rE1b += text;
     if (segment.ecn !== CE) return false;
+    this.rCeb += text;
     const marks = segment.wireSegments;
     this.rCep += marks;
     this.marksSinceAck += marks;
@@ -102,8 +123,14 @@ export class AccEcn {
     const least = (ace - this.sCep) & MASK;
     const segments = Math.ceil(acked / effectiveMss(tcb));
     if (segments > 0) this.perAck += (segments - this.perAck) / 64;
-    const round = segments > MASK && this.perAck <= STRETCHED;
-    const marked = round ? segments - ((segments - least) & MASK) : least;
+    let marked = least;
+    if (segment.accEcnCeb >= 0) {
+      // The bytes say how often it went round: the number of segments nearest to them that the field allows.
+      const bytes = (segment.accEcnCeb - this.sCeb) & COUNTER;
+      this.sCeb = segment.accEcnCeb;
+      const rounds = Math.round((bytes / effectiveMss(tcb) - least) / (MASK + 1));
+      marked += Math.max(0, rounds) * (MASK + 1);
+    } else if (segments > MASK && this.perAck <= STRETCHED) marked = segments - ((segments - least) & MASK);
     this.sCep += marked;
     return marked;
   }

@@ -54,6 +54,8 @@ export interface TcpConfig {
   readonly tcp_ecn: 0 | 1 | 2 | 3 | 4 | 5;
   /** A SYN sent again asks no more (RFC 3168 §6.1.1.1). */
   readonly tcp_ecn_fallback: boolean;
+  /** AccECN's byte counters are told in an option (RFC 9768 §3.2.3). */
+  readonly tcp_ecn_option: boolean;
   /** After a mark reduce by less than after a loss (RFC 8511). */
   readonly abe: boolean;
 
@@ -123,6 +125,7 @@ export const linux: TcpConfig = {
   tcp_pacing_ca_ratio: 120,
   tcp_ecn: 2,
   tcp_ecn_fallback: true,
+  tcp_ecn_option: true,
   abe: false,
   receiveBuffer: 1 << 20,
   sendBuffer: 1 << 20,

@@ -59,6 +59,13 @@ export class Segment {
   /** Fast Open cookie (RFC 7413): −1 without the option, 0 a request, 4 … 16 the length of `fastOpenCookie`. */
   fastOpenLength = -1;
   readonly fastOpenCookie: Uint8Array = new Uint8Array(16);
+  /**
+   * The AccECN option's counters, modulo 2^24 (RFC 9768 §3.2.3), of bytes that came with ECT(0), CE and ECT(1); −1 where it has none of that
+   * kind. It is sent when the first is there.
+   */
+  accEcnE0b = -1;
+  accEcnCeb = -1;
+  accEcnE1b = -1;
   /** An MD5 (2385) or AO (5925) option was present. */
   hasSignature = false;
 
@@ -125,6 +132,9 @@ export class Segment {
     this.sackCount = 0;
     this.userTimeout = -1;
     this.fastOpenLength = -1;
+    this.accEcnE0b = -1;
+    this.accEcnCeb = -1;
+    this.accEcnE1b = -1;
     this.hasSignature = false;
   }
 }

@@ -14,6 +14,9 @@ export const MD5_SIGNATURE = 19;
 export const USER_TIMEOUT = 28;
 export const AUTHENTICATION = 29;
 export const FAST_OPEN_COOKIE = 34;
+/** RFC 9768 §3.2.3: the same three counters, from ECT(0)'s or from ECT(1)'s on. */
+export const ACCURATE_ECN_0 = 172;
+export const ACCURATE_ECN_1 = 174;
 export const EXPERIMENT_1 = 253;
 export const EXPERIMENT_2 = 254;
 
@@ -57,8 +60,8 @@ export const OPTION_NAMES: ReadonlyMap<number, string> = new Map([
   [30, 'Multipath TCP'],
   [FAST_OPEN_COOKIE, 'TCP Fast Open Cookie'],
   [69, 'Encryption Negotiation'],
-  [172, 'Accurate ECN Order 0'],
-  [174, 'Accurate ECN Order 1'],
+  [ACCURATE_ECN_0, 'Accurate ECN Order 0'],
+  [ACCURATE_ECN_1, 'Accurate ECN Order 1'],
   [EXPERIMENT_1, 'Experiment 1'],
   [EXPERIMENT_2, 'Experiment 2'],
 ]);
@@ -113,6 +116,10 @@ function parseOption(bytes: Uint8Array, at: number, kind: number, length: number
     case FAST_OPEN_COOKIE:
       readCookie(bytes, at + 2, length - 2, into);
       break;
+    case ACCURATE_ECN_0:
+    case ACCURATE_ECN_1:
+      readAccurateEcn(bytes, at + 2, length - 2, kind === ACCURATE_ECN_0, into);
+      break;
     case EXPERIMENT_2:
       if (length >= 4 && get16(bytes, at + 2) === FAST_OPEN_EXPERIMENT) readCookie(bytes, at + 4, length - 4, into);
       break;
@@ -143,6 +150,17 @@ function readUserTimeout(field: number, into: Segment): void {
   if (value > 0) into.userTimeout = value * (field & 0x8000 ? 60_000 : 1000);
 }
 
+/** RFC 9768 §3.2.3: none to three counters of 24 bits. */
+function readAccurateEcn(bytes: Uint8Array, at: number, length: number, ect0First: boolean, into: Segment): void {
+  if (length > 9 || length % 3 !== 0) return;
+  for (let i = 0; 3 * i < length; i++) {
+    const counter = (get16(bytes, at + 3 * i) << 8) | bytes[at + 3 * i + 2]!;
+    if (i === 1) into.accEcnCeb = counter;
+    else if ((i === 0) === ect0First) into.accEcnE0b = counter;
+    else into.accEcnE1b = counter;
+  }
+}
+
 /** RFC 7413 §4.1.1: nothing (a request), or an even number of bytes from 4 to 16. */
 function readCookie(bytes: Uint8Array, at: number, length: number, into: Segment): void {
   if (length !== 0 && (length < 4 || length > 16 || length % 2 !== 0)) return;
@@ -162,9 +180,13 @@ export function optionsLength(segment: Segment): number {
     if (segment.windowScale >= 0) length += 4;
   }
   if (segment.userTimeout >= 0) length += 4;
+  if (segment.accEcnE0b >= 0) length += ACCURATE_ECN_LENGTH;
   if (!syn) return length + sackLength(segment, length);
   return length + cookieLength(segment, length);
 }
+
+/** All three counters, and a no-operation before them. */
+const ACCURATE_ECN_LENGTH = 12;
 
 /** SACK blocks that fit behind `used` bytes: three beside timestamps, else four (RFC 2018 §3). */
 function sackBlocks(segment: Segment, used: number): number {
@@ -205,6 +227,7 @@ export function writeOptions(segment: Segment, target: Uint8Array, at: number): 
   if (segment.userTimeout >= 0) {
     next = word(target, next, (USER_TIMEOUT << 24) | (4 << 16) | userTimeoutField(segment.userTimeout));
   }
+  if (segment.accEcnE0b >= 0) next = writeAccurateEcn(segment, target, next);
   if (!syn) return writeSack(segment, target, next, next - at) - at;
   if (cookieLength(segment, next - at) > 0) next = writeCookie(segment, target, next);
   return next - at;
@@ -216,6 +239,14 @@ const PADDING = (NO_OPERATION << 8) | NO_OPERATION;
 function word(target: Uint8Array, at: number, value: number): number {
   put32(target, at, value);
   return at + 4;
+}
+
+/** In order 0. */
+function writeAccurateEcn(segment: Segment, target: Uint8Array, at: number): number {
+  const { accEcnE0b, accEcnCeb, accEcnE1b } = segment;
+  let next = word(target, at, (NO_OPERATION << 24) | (ACCURATE_ECN_0 << 16) | (11 << 8) | ((accEcnE0b >>> 16) & 255));
+  next = word(target, next, ((accEcnE0b & 0xffff) << 16) | ((accEcnCeb >>> 8) & 0xffff));
+  return word(target, next, ((accEcnCeb & 255) << 24) | (accEcnE1b & 0xff_ffff));
 }
 
 function writeSack(segment: Segment, target: Uint8Array, at: number, used: number): number {
@@ -288,6 +319,10 @@ export function describeOptions(segment: Segment, ackBase: Seq = seq(0)): string
   else if (segment.fastOpenLength > 0) {
     const cookie = segment.fastOpenCookie.subarray(0, segment.fastOpenLength);
     out.push(`tfo cookie ${Array.from(cookie, (byte) => byte.toString(16).padStart(2, '0')).join('')}`);
+  }
+  if (segment.accEcnE0b >= 0 || segment.accEcnE1b >= 0) {
+    const counters = [segment.accEcnE0b, segment.accEcnCeb, segment.accEcnE1b].map((n) => (n < 0 ? '-' : n));
+    out.push(`accecn e0b ${counters[0]} ceb ${counters[1]} e1b ${counters[2]}`);
   }
   if (segment.hasSignature) out.push('signature');
   return out;

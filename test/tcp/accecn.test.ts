@@ -149,6 +149,45 @@ describe('RFC 9768 §3.2.2.5.2, appendix A.2.1: a count that may have gone round
   });
 });
 
+describe('RFC 9768 §3.2.3: the option', () => {
+  it('tells the bytes of text by their ECN bits on pure ACKs, when they have changed', () => {
+    const t = server();
+    t.peer('EA. 1:1001 ack 1 ect0');
+    t.peer('EA. 1001:2001 ack 1 ce');
+    const { segment } = t.expect('WA. 1:1 ack 2001', 0.04);
+    expect([segment.accEcnE0b, segment.accEcnCeb, segment.accEcnE1b]).toEqual([1001, 1000, 1]);
+    t.peer('EA. 2001:2001 ack 1');
+    t.peer('EA. 1:1001 ack 1');
+    expect(t.expect('WA. 1:1 ack 2001').segment.accEcnE0b).toBe(-1);
+  });
+
+  it('says how often the count went round', () => {
+    const accEcn = new AccEcn(NOT_ECT);
+    const tcb = bareTcb();
+    const ack = (value: number, ceb: number): Segment => {
+      const segment = new Segment();
+      segment.flags = aceFlags(value & 7);
+      segment.accEcnE0b = 1;
+      segment.accEcnCeb = ceb;
+      return segment;
+    };
+    accEcn.feedback(tcb, ack(2, 0), 0);
+    expect(accEcn.feedback(tcb, ack(5 + 20, 20 * MSS), 40 * MSS)).toBe(20);
+    expect(accEcn.feedback(tcb, ack(5 + 20, 20 * MSS), 40 * MSS)).toBe(0);
+    // Short segments: fewer bytes than the marks would have had.
+    expect(accEcn.feedback(tcb, ack(5 + 29, 20 * MSS + 8500), 40 * MSS)).toBe(9);
+  });
+
+  it('is off with tcp_ecn_option', () => {
+    const t = ladder({ role: 'passive', config: { tcp_ecn: 3, tcp_ecn_option: false } });
+    t.peer('SEWA 0:0 win 64240 <mss 1460>');
+    t.drain();
+    t.peer('W. 1:1 ack 1');
+    t.peer('EA. 1:2921 ack 1 ce');
+    expect(t.drain().every((r) => r.segment.accEcnE0b === -1)).toBe(true);
+  });
+});
+
 describe('over a bottleneck that marks', () => {
   it.each([
     [1, 'reno'],

@@ -54,8 +54,24 @@ describe('parseOptions', () => {
     expect(parse(29, 16, ...new Array(14).fill(0)).hasSignature).toBe(true);
   });
 
+  it('reads the AccECN option in both orders, whole or cut short (RFC 9768 §3.2.3)', () => {
+    const counters = (s: Segment) => [s.accEcnE0b, s.accEcnCeb, s.accEcnE1b];
+    expect(counters(parse(172, 11, 0, 0, 1, 0, 1, 0, 255, 255, 255))).toEqual([1, 256, 0xff_ffff]);
+    expect(counters(parse(174, 11, 0, 0, 1, 0, 1, 0, 255, 255, 255))).toEqual([0xff_ffff, 256, 1]);
+    expect(counters(parse(172, 8, 0, 0, 1, 0, 1, 0))).toEqual([1, 256, -1]);
+    expect(counters(parse(174, 5, 0, 0, 1))).toEqual([-1, -1, 1]);
+    expect(counters(parse(172, 2))).toEqual([-1, -1, -1]);
+  });
+
+  it('writes the AccECN option as it reads it, and SACK blocks in the room that it leaves', () => {
+    const written = write({ flags: ACK, accEcnE0b: 0x123456, accEcnCeb: 0x789abc, accEcnE1b: 0xdef012 });
+    expect(written).toEqual([1, 172, 11, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0x12]);
+    const crowded = write({ flags: ACK, hasTimestamps: true, accEcnE0b: 1, accEcnCeb: 0, accEcnE1b: 1, sackCount: 3 });
+    expect(parse(...crowded).sackCount).toBe(1);
+  });
+
   it('skips kinds it does not use, by their length (MUST-6)', () => {
-    const used = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 34];
+    const used = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 34, 172, 174];
     for (let kind = 0; kind < 256; kind++) {
       if (used.includes(kind)) continue;
       const one = parse(kind, 5, 2, 4, 9, 3, 3, 7);
@@ -74,6 +90,8 @@ describe('parseOptions', () => {
       [8, 9, 0, 0, 0, 0, 0, 0, 0],
       [28, 3, 0],
       [34, 4, 1, 1],
+      [172, 4, 1, 1],
+      [174, 14, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
       [34, 7, 1, 1, 1, 1, 1],
       [19, 4, 0, 0],
       [29, 3, 0],
