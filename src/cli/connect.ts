@@ -1,12 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import { pipeline } from 'node:stream/promises';
+import { createNet } from '../node/net/create-net.ts';
 import { Ladder } from '../trace/ladder.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { IpAddress } from '../wire/address.ts';
 import { authority } from './demo/machine.ts';
 import { Failure, firstLine } from './failure.ts';
 import { LadderScreen } from './screen.ts';
-import { streamOf } from './stream.ts';
 import { terminal } from './terminal.ts';
 import { openTunStack } from './tun-stack.ts';
 import { until } from './wait.ts';
@@ -23,7 +23,7 @@ const FAREWELL = 2000;
 
 /** Standard input to a port and what comes back to standard output, like netcat, through a TCP of ours. Returns the exit status. */
 export async function connect(host: string, port: number, options: ConnectCommandOptions): Promise<number> {
-  const remoteAddress = await resolveHost(host, options.subnet);
+  const address = await resolveHost(host, options.subnet);
   const err = terminal(process.stderr, options.plain ?? false);
   const recorder = options.ladder ? new Recorder({ head: 1, tail: 0 }) : null;
   const { stack, close } = openTunStack({ device: options.device, subnets: options.subnet, trace: recorder });
@@ -35,16 +35,12 @@ export async function connect(host: string, port: number, options: ConnectComman
     recorder.onEvent = (event, connection) => drawn.push(event, connection);
   }
   try {
-    const stream = streamOf(stack.connect({ remoteAddress, remotePort: port }));
-    await Promise.all([
-      pipeline(process.stdin, stream, { end: true }),
-      pipeline(stream, process.stdout, { end: false }),
-    ]);
+    const socket = createNet(stack).connect({ host: address, port, allowHalfOpen: true });
+    await Promise.all([pipeline(process.stdin, socket), pipeline(socket, process.stdout, { end: false })]);
     await until(() => stack.stats().connections === 0, FAREWELL);
     return 0;
   } catch (error) {
-    const where = authority(String(remoteAddress), port);
-    throw new Failure(`${where}: ${firstLine(error)}`);
+    throw new Failure(`${authority(address, port)}: ${why(error)}`);
   } finally {
     screen?.end();
     close();
@@ -52,14 +48,30 @@ export async function connect(host: string, port: number, options: ConnectComman
   }
 }
 
-async function resolveHost(host: string, subnets: readonly string[]): Promise<IpAddress> {
+async function resolveHost(host: string, subnets: readonly string[]): Promise<string> {
   const literal = IpAddress.parse(host);
-  if (literal !== undefined) return literal;
+  if (literal !== undefined) return String(literal);
   const families = new Set(subnets.map((subnet) => (subnet.includes(':') ? 6 : 4)));
   const family = families.size === 1 ? [...families][0]! : 0;
   try {
-    return IpAddress.of((await lookup(host, { family })).address);
+    return (await lookup(host, { family })).address;
   } catch {
     throw new Failure(`no address for ${host}: give a name that is known here, or an IP address`);
+  }
+}
+
+function why(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ECONNREFUSED':
+      return 'the connection was refused: nothing listens there';
+    case 'ECONNRESET':
+      return 'the connection was reset by the other end';
+    case 'ETIMEDOUT':
+      return 'no answer: is the machine up, and does this one forward to it (sysctl net.ipv4.ip_forward=1)?';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'there is no way to it from here';
+    default:
+      return firstLine(error);
   }
 }

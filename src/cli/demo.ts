@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Tee } from '../link/tee.ts';
 import { CaptureFile, CaptureFileError } from '../node/capture-file.ts';
@@ -17,6 +18,8 @@ import { bytes, count, grouped } from '../trace/format.ts';
 import { Ladder } from '../trace/ladder.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { Story } from '../trace/story.ts';
+import { ladderSvg } from '../trace/svg.ts';
+import type { Machine } from './demo/machine.ts';
 import { type Network, openNetwork } from './demo/network.ts';
 import { Ours } from './demo/ours.ts';
 import { type Fetched, makePage, type Page } from './demo/page.ts';
@@ -33,6 +36,8 @@ export interface DemoOptions {
   /** Do not ask for a TUN device. */
   readonly memory?: boolean;
   readonly output: string;
+  /** Where to save the ladder as a picture. */
+  readonly svg?: string;
   /** 2 MSL, in seconds. */
   readonly timeWait: number;
   readonly all?: boolean;
@@ -71,7 +76,7 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
   const path = resolve(options.output);
   const capture = openCapture(path, network.device.name);
   const host = new NodeHost();
-  const recorder = new Recorder(options.all || json ? { tail: 100_000 } : {});
+  const recorder = new Recorder(options.all || json || options.svg !== undefined ? { tail: 100_000 } : {});
   const stack = new Stack({ host, config, trace: recorder });
   stack.addDevice(new Tee(network.device, capture.observer, () => host.now()), [network.address]);
   const ours = new Ours(stack, String(network.address.address));
@@ -120,6 +125,7 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
   host.unref();
   capture.close();
   checks.push(checkCapture(capture, path));
+  if (options.svg !== undefined) checks.push(savePicture(options.svg));
   const ok = checks.every((check) => check.ok);
   if (json) process.stdout.write(`${JSON.stringify(result(ok), null, 2)}\n`);
   else say(verdict(ok));
@@ -136,6 +142,22 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
     // One line, however narrow the terminal is: it is what to look for, and to copy from.
     const why = network.why === null ? [] : [`No TUN device, so both ends are ours: ${network.why}`];
     return [...why, out.paint('title', title), ...headingLines(rows, look)];
+  }
+
+  function savePicture(file: string): Check {
+    const [connection] = recorder.connections;
+    const figure = `the ladder in ${resolve(file)}`;
+    if (connection === undefined) return { name: 'picture', ok: false, figure: 'no connection to draw' };
+    const title = `${bytes(page.bytes.length)} of HTTP between ${network.names.ours} and ${network.names.peer}, from SYN to FIN`;
+    const over = (machine: Machine) => (machine === ours || peerKnown ? 'synfin' : "the kernel's TCP");
+    const footer = `${client.clientName} over ${over(client)} gets a page from ${server.serverName} over ${over(server)}`;
+    const picture = ladderSvg(connection.events, connection, { names: network.names, peerKnown, title, footer });
+    try {
+      writeFileSync(file, picture);
+      return { name: 'picture', ok: true, figure };
+    } catch (error) {
+      return { name: 'picture', ok: false, figure: `cannot write ${file}: ${firstLine(error)}` };
+    }
   }
 
   function verdict(all: boolean): string[] {

@@ -45,6 +45,7 @@ function program(finish: (status: number) => void): Command {
     .option('--active', 'be the client: fetch from a server of the kernel (nginx, else Node), and close first')
     .option('--ipv6', 'over IPv6')
     .option('--output <file>', 'where to save the capture', 'synfin-demo.pcapng')
+    .option('--svg <file>', 'save the ladder as a picture, too')
     .option('--time-wait <seconds>', '2 MSL: how long the end that closes first waits', seconds, 1)
     .option('--all', 'draw every segment: fold no runs of data')
     .option('--plain', 'sentences in ASCII, no drawing, no colour: for screen readers and logs')

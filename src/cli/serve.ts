@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createNet } from '../node/net/create-net.ts';
 import { enterNamespace, isReexecuted, reexecInNamespace } from '../node/netns.ts';
 import { TunError } from '../node/tun.ts';
 import { bytes } from '../trace/format.ts';
@@ -9,7 +10,6 @@ import { authority } from './demo/machine.ts';
 import { makePage } from './demo/page.ts';
 import { Failure, firstLine } from './failure.ts';
 import { LadderScreen } from './screen.ts';
-import { streamOf } from './stream.ts';
 import { terminal } from './terminal.ts';
 import { openTunStack } from './tun-stack.ts';
 import { until } from './wait.ts';
@@ -49,19 +49,17 @@ export async function serve(file: string | undefined, options: ServeOptions): Pr
     recorder.onEvent = (event, connection) => drawn.push(event, connection);
   }
 
-  const server = createServer((request, response) => {
+  const http = createServer((request, response) => {
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
     response.end(request.method === 'HEAD' ? undefined : page);
-    const { remoteAddress, remotePort } = request.socket as unknown as { remoteAddress: string; remotePort: number };
+    const { remoteAddress = '', remotePort = 0 } = request.socket;
     if (recorder === null) {
-      const from = authority(remoteAddress, remotePort);
+      const from = authority(remoteAddress.replace(/^::ffff:/, ''), remotePort);
       process.stdout.write(`${from} ${request.method} ${request.url} ${bytes(page.length)}\n`);
     }
   });
-  const listener = stack.listen({ port: options.port }, (socket) => {
-    const { remoteAddress, remotePort } = socket;
-    server.emit('connection', Object.assign(streamOf(socket), { remoteAddress: String(remoteAddress), remotePort }));
-  });
+  const server = createNet(stack).createServer({ allowHalfOpen: true }, (socket) => http.emit('connection', socket));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port, resolve));
   for (const address of ours) {
     process.stdout.write(
       `Serving ${bytes(page.length)} at http://${authority(String(address), options.port)}/ on ${tun.name}\n`,
@@ -75,8 +73,8 @@ export async function serve(file: string | undefined, options: ServeOptions): Pr
     tun.onLost = resolve;
   });
   const reason = await Promise.race([signal(), lost]);
-  listener.close();
-  server.closeIdleConnections();
+  server.close();
+  http.closeIdleConnections();
   const closed = await until(() => stack.stats().connections === 0, FAREWELL);
   screen?.end();
   close();

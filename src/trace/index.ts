@@ -11,3 +11,4 @@ export * from './plain.ts';
 export * from './recorder.ts';
 export * from './steps.ts';
 export * from './story.ts';
+export * from './svg.ts';

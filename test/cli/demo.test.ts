@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,6 +124,15 @@ describe('synfin demo, in memory', () => {
     const { status, stdout } = await memory('--quiet', '--output', 'quiet.pcapng');
     expect(status).toBe(0);
     expect(stdout).toBe('All 9 checks hold. tshark -r quiet.pcapng shows the same connection.\n');
+  });
+
+  it('saves a picture with --svg, and cannot always', async () => {
+    const { stdout } = await memory('--svg', 'ladder.svg');
+    expect(stdout).toMatch(/✓ picture +the ladder in .*ladder\.svg/);
+    expect(readFileSync(join(cwd, 'ladder.svg'), 'utf8')).toMatch(/^<svg .*>TIME-WAIT timer fires<.*<\/svg>\n$/s);
+    const failed = await memory('--quiet', '--svg', 'no-such-folder/ladder.svg');
+    expect(failed.status).toBe(1);
+    expect(failed.stdout).toMatch(/✗ picture +cannot write no-such-folder\/ladder\.svg: ENOENT/);
   });
 
   it('fails where a check does not hold, and says which', async () => {

@@ -1,27 +1,27 @@
 import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createNet, type Net } from '../../node/net/create-net.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { IpAddress } from '../../wire/address.ts';
 import { Failure, firstLine } from '../failure.ts';
-import { streamOf } from '../stream.ts';
 import { authority, type Machine, type Serving } from './machine.ts';
 import { type Fetched, type Page, Receipt } from './page.ts';
 
 const PORT = 80;
 
-/** A machine whose TCP is ours: Node's own HTTP server and client over it, unmodified. */
+/** A machine whose TCP is ours: Node's own HTTP server and client over `synfin/net`, unmodified. */
 export class Ours implements Machine {
   readonly address: string;
   readonly serverName = "Node's http.createServer()";
   readonly clientName = "Node's http.request()";
-  readonly #stack: Stack;
+  readonly #net: Net;
 
   constructor(stack: Stack, address: string) {
-    this.#stack = stack;
+    this.#net = createNet(stack);
     this.address = address;
   }
 
-  serve(page: Page, closeFirst: boolean): Promise<Serving> {
-    const server = createServer((_, response) => {
+  async serve(page: Page, closeFirst: boolean): Promise<Serving> {
+    const http = createServer((_, response) => {
       response.setHeader('Content-Type', 'text/html; charset=utf-8');
       if (closeFirst) {
         response.setHeader('Connection', 'close');
@@ -33,26 +33,23 @@ export class Ours implements Machine {
       }
       response.end(page.bytes);
     });
-    const listener = this.#stack.listen({ address: IpAddress.of(this.address), port: PORT }, (socket) =>
-      server.emit('connection', streamOf(socket)),
-    );
-    const close = () => {
-      listener.close();
-      return new Promise<void>((resolve) => server.close(() => resolve()));
-    };
-    return Promise.resolve({ port: PORT, close });
+    const server = this.#net.createServer({ allowHalfOpen: true }, (socket) => http.emit('connection', socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(PORT, this.address, resolve);
+    });
+    const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+    return { port: (server.address() as AddressInfo).port, close };
   }
 
   fetch(host: string, port: number, closeFirst: boolean): Promise<Fetched> {
-    const socket = this.#stack.connect({ remoteAddress: IpAddress.of(host), remotePort: port });
-    const stream = streamOf(socket);
     const receipt = new Receipt();
+    const socket = this.#net.connect({ host, port });
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
         reject(new Failure(`${authority(host, port)} did not give the page: ${firstLine(error)}`));
       };
       const get = request({
-        createConnection: () => stream,
+        createConnection: () => socket,
         // Without it Node asks the server to close.
         headers: { Host: authority(host, port), Connection: closeFirst ? 'keep-alive' : 'close' },
       });
@@ -61,7 +58,7 @@ export class Ours implements Machine {
         response.on('data', (chunk: Buffer) => receipt.take(chunk));
         response.once('error', fail);
         response.once('end', () => {
-          stream.end();
+          socket.end();
           resolve(receipt.result);
         });
       });
