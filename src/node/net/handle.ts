@@ -357,6 +357,8 @@ export class TcpHandle implements SocketEvents {
         this.owner?.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
       }
     } finally {
+      // It says that there is more only to one who saw that there was none.
+      if (tcp.readable === 0) tcp.receive();
       if (this.reading && this.#readable()) this.#arrange(READ);
     }
   }
