@@ -24,7 +24,9 @@ const { values, positionals } = parseArgs({
 });
 const [dir] = positionals;
 if (dir === undefined || !existsSync(join(dir, 'test/common/index.js'))) {
-  console.error("usage: npm run node-suite -- DIR [--list FILE…] [--json OUT] [--node BIN]\nDIR must hold Node's test/common.");
+  console.error(
+    "usage: npm run node-suite -- DIR [--list FILE…] [--json OUT] [--node BIN]\nDIR must hold Node's test/common.",
+  );
   process.exit(2);
 }
 const suite = resolve(dir);
@@ -86,7 +88,14 @@ function run(test, worker) {
       rmSync(temporary, { recursive: true, force: true });
       const skipped = /^1\.\.0 # Skipped/m.test(output);
       const result = late ? 'timeout' : code !== 0 ? 'fail' : skipped ? 'skip' : 'pass';
-      done({ ...test, result, code, signal, ms: Date.now() - started, output: result === 'pass' ? '' : output.slice(-4000) });
+      done({
+        ...test,
+        result,
+        code,
+        signal,
+        ms: Date.now() - started,
+        output: result === 'pass' ? '' : output.slice(-4000),
+      });
     });
   });
 }
