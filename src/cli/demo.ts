@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { Tee } from '../link/tee.ts';
 import { CaptureFile, CaptureFileError } from '../node/capture-file.ts';
@@ -58,9 +59,17 @@ export async function demo(options: DemoOptions): Promise<number> {
   const config: TcpConfig = { ...linux, timeWait: options.timeWait * 1_000_000, sendBuffer: SEND_BUFFER };
   const network = await openNetwork(options.ipv6 ? 6 : 4, options.memory ?? false, config);
   if (typeof network === 'number') return network;
+  // The programs that were started, and their files, end with us.
+  const stop = (signal: NodeJS.Signals) => {
+    network.close();
+    process.exit(128 + constants.signals[signal]);
+  };
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.once(signal, stop);
   try {
     return await run(network, config, options);
   } finally {
+    for (const signal of signals) process.off(signal, stop);
     network.close();
   }
 }

@@ -80,6 +80,9 @@ export interface StepOptions {
 /** Fewer than this do not fold: one line for them all would save nothing. */
 const LEAST_FOLD = 3;
 
+/** Connections that are followed at a time. */
+const MOST_TOLD = 256;
+
 /** A connection as far as it has been told. */
 class Told {
   readonly follower = new Follower();
@@ -138,6 +141,8 @@ export class Steps {
       if (told === undefined) {
         told = new Told();
         this.#told.set(event.connection, told);
+        // The oldest is first: a ladder may go on for days.
+        if (this.#told.size > MOST_TOLD) this.#told.delete(this.#told.keys().next().value!);
       }
     }
     const time = event.time - this.#start;

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
@@ -95,7 +95,7 @@ function expectClean(path: string): void {
   expect(fields('http.response', 'http.response.code').trim()).toBe('200');
 }
 
-describeWith({ tun: true, programs: ['curl', 'nginx', 'tshark'] }, 'synfin demo, as root', () => {
+describeWith({ tun: true, programs: ['curl', 'nginx', 'tshark', 'pgrep'] }, 'synfin demo, as root', () => {
   it.each(VARIANTS.map((args) => [args]))(
     'serves and fetches over TUN, and tshark finds no fault: %j',
     async (args) => {
@@ -131,6 +131,21 @@ describeWith({ tun: true, programs: ['curl', 'nginx', 'tshark'] }, 'synfin demo,
     const result = await outcome([], [], { PATH: cwd });
     expect(result.client).toBe(`Node ${process.version}`);
     expectClean(result.capture.path);
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const program = new Program(process.execPath, [binary(), 'demo', '--active', '--time-wait', '60'], {
+      cwd,
+      env: { ...process.env, TMPDIR: cwd },
+    });
+    await program.says(/● TIME-WAIT/);
+    expect(readdirSync(cwd).filter((name) => !name.endsWith('.pcapng'))).toHaveLength(1);
+    // The demo alone: the server is its to end.
+    const { stdout } = await run('pgrep', ['-f', `${binary()} demo --active --time-wait 60`]);
+    process.kill(Number(stdout.trim().split('\n').at(-1)), 'SIGTERM');
+    expect((await program.finished).status).toBe(143);
+    expect(readdirSync(cwd)).toEqual(['synfin-demo.pcapng']);
+    expect((await run('pgrep', ['-f', cwd])).stdout).toBe('');
   });
 
   it('tells of a transfer that fails, and ends', async () => {

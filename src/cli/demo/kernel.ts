@@ -60,7 +60,7 @@ export class Kernel implements Machine {
   async serve(page: Page): Promise<Serving> {
     const folder = mkdtempSync(join(tmpdir(), 'synfin-'));
     const clean = () => rmSync(folder, { recursive: true, force: true });
-    process.once('exit', clean);
+    atEnd.add(clean);
     const file = join(folder, 'index.html');
     const config = join(folder, 'nginx.conf');
     writeFileSync(file, page.bytes, { mode: 0o644 });
@@ -80,7 +80,7 @@ export class Kernel implements Machine {
       if (await this.#answers(child)) {
         const close = async () => {
           await stop();
-          process.off('exit', clean);
+          atEnd.delete(clean);
           clean();
         };
         return { port: PORT, close };
@@ -99,6 +99,15 @@ export class Kernel implements Machine {
     }
     return false;
   }
+}
+
+/** What is to be done when the demo ends before it is done. */
+const atEnd = new Set<() => void>();
+
+/** Ends what still runs, and removes what it leaves behind. */
+export function endPrograms(): void {
+  for (const end of atEnd) end();
+  atEnd.clear();
 }
 
 const NODE = `Node ${process.version}`;
@@ -120,8 +129,11 @@ http {
 const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/sbin` };
 
 function start(command: string, args: readonly string[]): ChildProcess {
-  const timeout = 2 * PATIENCE * 1000;
-  return spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env, timeout, killSignal: 'SIGKILL' });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const kill = () => child.kill('SIGKILL');
+  atEnd.add(kill);
+  child.once('exit', () => atEnd.delete(kill));
+  return child;
 }
 
 /** Gathers what a program complains of; returns the last line of it. */

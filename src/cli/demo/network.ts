@@ -8,7 +8,7 @@ import type { TcpConfig } from '../../tcp/config.ts';
 import type { Trace } from '../../tcp/trace.ts';
 import type { Names } from '../../trace/box.ts';
 import { IpAddress } from '../../wire/address.ts';
-import { Kernel } from './kernel.ts';
+import { endPrograms, Kernel } from './kernel.ts';
 import type { Machine } from './machine.ts';
 import { Ours } from './ours.ts';
 
@@ -70,7 +70,10 @@ function overTun(family: 4 | 6): Network {
     address: { address: IpAddress.of(ours), prefixLength: length },
     other: () => new Kernel(other),
     left: () => ({ frames: device.outstanding, stack: null }),
-    close: () => device.close(),
+    close: () => {
+      endPrograms();
+      device.close();
+    },
   };
 }
 
