@@ -20,7 +20,6 @@ import type { Recorded } from './notation.ts';
 export class Invariants {
   private readonly tcb: Tcb;
   private readonly iss: Seq;
-  private readonly irs: Seq;
   private state: State = CLOSED;
   /** The right edge when last looked at, from when there is one. */
   private edge: Seq | undefined;
@@ -28,10 +27,9 @@ export class Invariants {
   private sndUna: Seq | undefined;
   private fin: Seq | undefined;
 
-  constructor(tcb: Tcb, iss: Seq, irs: Seq) {
+  constructor(tcb: Tcb, iss: Seq) {
     this.tcb = tcb;
     this.iss = iss;
-    this.irs = irs;
   }
 
   transition(from: State, to: State, cause: Cause): string[] {
@@ -171,7 +169,6 @@ export class Invariants {
       if (this.rcvNxt !== undefined) must(diff(tcb.rcvNxt, this.rcvNxt) >= 0, 'RCV.NXT moved back');
       this.edge = tcb.rcvAdv;
       this.rcvNxt = tcb.rcvNxt;
-      must(tcb.irs === this.irs || tcb.irs !== tcb.iss, 'IRS');
     }
 
     must(

@@ -128,7 +128,7 @@ export class Ladder {
       remoteAddress: options.addresses?.[1] ?? PEER,
       remotePort: active ? 80 : 40_000,
     });
-    this.invariants = new Invariants(this.tcb, this.iss, this.irs);
+    this.invariants = new Invariants(this.tcb, this.iss);
     this.user = new User(this);
     options.prepare?.(this.tcb);
     if (options.role === 'active') this.event('OPEN active', () => openActive(this.tcb, this.now));

@@ -83,7 +83,7 @@ export class End {
   read = 0;
   closed = false;
 
-  constructor(options: EndOptions, env: Environment, port: number, otherPort: number, iss: Seq, irs: Seq) {
+  constructor(options: EndOptions, env: Environment, port: number, otherPort: number, iss: Seq) {
     this.options = options;
     this.tcb = new Tcb(env, {
       localAddress: IpAddress.of('192.0.2.1'),
@@ -93,7 +93,7 @@ export class End {
     });
     this.tcb.noDelay = options.noDelay ?? false;
     this.tcb.rcvMss = options.mss ?? 1460;
-    this.invariants = new Invariants(this.tcb, iss, irs);
+    this.invariants = new Invariants(this.tcb, iss);
   }
 
   /** Byte `i` of what its application sends. */
@@ -141,7 +141,7 @@ export class Pair {
         challengeAck: () => true,
         allocate: (size) => new Uint8Array(size),
       };
-      const end: End = new End(o, env, 1 + i, 2 - i, numbers[i], numbers[1 - i]!);
+      const end: End = new End(o, env, 1 + i, 2 - i, numbers[i]);
       return end;
     };
     this.ends = [make(0), make(1)];
