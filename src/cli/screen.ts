@@ -1,3 +1,4 @@
+import { NodeHost } from '../node/host.ts';
 import type { TraceEvent } from '../trace/event.ts';
 import type { Ladder } from '../trace/ladder.ts';
 import type { ConnectionTrace } from '../trace/recorder.ts';
@@ -6,6 +7,8 @@ import { after } from './wait.ts';
 
 /** When nothing happens for so long, ms, lines that wait for company are drawn. */
 const QUIET = 50;
+/** The counting line changes at most so often, µs. */
+const BLINK = 40_000;
 const ERASE = '\r\u001b[K';
 
 /** A ladder on a stream: line by line as things happen, and, on a terminal, a line that counts while data folds. */
@@ -15,6 +18,8 @@ export class LadderScreen {
   readonly #live: boolean;
   #cancel: () => void = () => {};
   #progress = '';
+  readonly #clock = new NodeHost();
+  #drawn = 0;
 
   constructor(ladder: Ladder, stream: NodeJS.WriteStream, terminal: Terminal) {
     this.#ladder = ladder;
@@ -35,7 +40,10 @@ export class LadderScreen {
 
   #draw(lines: readonly string[]): void {
     const progress = this.#live ? this.#ladder.progress : '';
-    if (lines.length === 0 && progress === this.#progress) return;
+    const now = this.#clock.now();
+    // The count is for eyes, and a terminal may be slow.
+    if (lines.length === 0 && (progress === this.#progress || now - this.#drawn < BLINK)) return;
+    this.#drawn = now;
     const erase = this.#progress === '' ? '' : ERASE;
     this.#stream.write(`${erase}${lines.map((line) => `${line}\n`).join('')}${progress}`);
     this.#progress = progress;

@@ -95,9 +95,10 @@ export class BoxRenderer implements Renderer {
     const { segment, seen, direction } = step;
     const role = segment.flags & RST ? 'alert' : direction;
     const notes = remarks(segment, seen);
+    const noteRole = (note: string) => (note === seen.landmark ? 'title' : seen.retransmission ? 'alert' : 'faint');
     const text = [
       span(label(segment), role),
-      ...notes.map((note) => span(` · ${note}`, seen.retransmission ? 'alert' : 'faint')),
+      ...notes.flatMap((note) => [span(' · ', 'faint'), span(note, noteRole(note))]),
     ];
     const lines = [this.#arrow(seconds(step.time), direction, '─', text, role)];
     const details = flow(facts(segment, seen), ' · ', this.#inner - 4);
