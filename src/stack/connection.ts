@@ -84,6 +84,16 @@ export class Connection implements TcpSocket {
     return bytes;
   }
 
+  consume(take: (bytes: Uint8Array) => void): number {
+    this.#readableTold = false;
+    if (this.tcb.receiveBuffer.readable === 0) return 0;
+    try {
+      return core.consume(this.tcb, take, this.#engine.now());
+    } finally {
+      this.#engine.settle(this);
+    }
+  }
+
   get ended(): boolean {
     return core.atEnd(this.tcb);
   }

@@ -127,6 +127,10 @@ export class Engine implements Environment {
     return this.#slabs.take(size);
   }
 
+  recycle(memory: Uint8Array): void {
+    this.#slabs.give(memory);
+  }
+
   // What arrives.
 
   /** A segment for one of our addresses. `now`: when it arrived, never before an earlier one's. */

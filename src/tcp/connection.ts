@@ -8,7 +8,7 @@
  * - nothing here throws on anything a peer does. A call that the state does not allow says so in what it returns.
  */
 import * as closing from './events/close.ts';
-import { atEnd, receive as take, urgentLeft } from './events/receive.ts';
+import { atEnd, consume as show, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
 import { output } from './output.ts';
 import { isSynchronized, TIME_WAIT } from './state.ts';
@@ -46,6 +46,15 @@ export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
   const bytes = take(tcb, max);
   if (bytes !== null) output(tcb, now);
   return bytes;
+}
+
+/** RECEIVE of everything there is: see `events/receive.ts`. `take` may make any call on the connection. */
+export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number): number {
+  try {
+    return show(tcb, take);
+  } finally {
+    output(tcb, now);
+  }
 }
 
 /** CLOSE, §3.10.4: half-close. */

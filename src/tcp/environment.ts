@@ -22,4 +22,6 @@ export interface Environment {
   challengeAck(now: number): boolean;
   /** Memory for received text: `size` bytes that nobody else refers to. */
   allocate(size: number): Uint8Array;
+  /** Takes such memory back, where it is of the size that is used again (`RECYCLED`), and nobody refers to it any more. */
+  recycle?(memory: Uint8Array): void;
 }

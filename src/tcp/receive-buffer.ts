@@ -1,6 +1,8 @@
 /** Where received text lives: gives memory that nobody else refers to. */
 export interface Allocator {
   allocate(size: number): Uint8Array;
+  /** Takes memory of `RECYCLED` bytes back that nobody refers to any more. */
+  recycle?(memory: Uint8Array): void;
 }
 
 /** Memory of out-of-order text: one block for each 4 KiB of sequence space that holds any. */
@@ -8,6 +10,8 @@ const BLOCK_BITS = 12;
 const BLOCK = 1 << BLOCK_BITS;
 /** The least room given to a chunk that others may follow before it is read. */
 const SHARED = 2048;
+/** Size of the memory that is used again and again where the reader is done with it when `consume` returns. */
+export const RECYCLED = 1 << 16;
 
 /**
  * Received text, in two parts: in order and not yet read (a list of chunks for the application), and out of order (runs beyond
@@ -27,12 +31,12 @@ export class ReceiveBuffer {
   /** Stream position of RCV.NXT. */
   private next = 0;
 
+  /** Memory in order, from `head` on, and how far each is filled; of the first, `skip` bytes are read. The last may have room left. */
   private chunks: Uint8Array[] = [];
+  private filled: number[] = [];
   private head = 0;
-  /** The last chunk's memory when there is room behind it: `tail[tailUsed …]` belongs to it. */
-  private tail: Uint8Array | null = null;
-  private tailStart = 0;
-  private tailUsed = 0;
+  private skip = 0;
+  private recycling = false;
 
   /** Out-of-order runs, ascending, not touching: [start, end) positions. */
   private starts: number[] = [];
@@ -92,28 +96,35 @@ export class ReceiveBuffer {
   read(max: number): Uint8Array | null {
     if (this.readable === 0 || max <= 0) return null;
     const chunk = this.chunks[this.head]!;
-    let out = chunk;
-    if (chunk.length > max) {
-      out = chunk.subarray(0, max);
-      this.chunks[this.head] = chunk.subarray(max);
-      if (this.head === this.chunks.length - 1) this.tailStart += max;
-    } else if (++this.head === this.chunks.length) {
-      this.chunks = [];
-      this.head = 0;
-      this.tail = null;
-    } else if (this.head > 32 && this.head * 2 > this.chunks.length) {
-      this.chunks.splice(0, this.head);
-      this.head = 0;
-    }
-    this.readable -= out.length;
-    return out;
+    const start = this.skip;
+    const end = Math.min(this.filled[this.head]!, start + max);
+    if (end === this.filled[this.head]) this.shift();
+    else this.skip = end;
+    this.readable -= end - start;
+    return view(chunk, start, end);
+  }
+
+  /** Shows the next chunk to `take`, for the time of the call: its memory is used again. Returns its length, 0 where there is none. */
+  consume(take: (bytes: Uint8Array) => void): number {
+    if (this.readable === 0) return 0;
+    this.recycling = true;
+    const chunk = this.chunks[this.head]!;
+    const start = this.skip;
+    const end = this.filled[this.head]!;
+    this.shift();
+    this.readable -= end - start;
+    take(view(chunk, start, end));
+    // What was read of it before belongs to the reader.
+    if (start === 0 && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
+    return end - start;
   }
 
   /** Drops everything that was not read. */
   clear(): void {
     this.chunks = [];
+    this.filled = [];
     this.head = 0;
-    this.tail = null;
+    this.skip = 0;
     this.readable = 0;
     this.dropRuns();
   }
@@ -127,26 +138,47 @@ export class ReceiveBuffer {
   }
 
   private append(bytes: Uint8Array, offset: number, length: number): void {
+    const { chunks, filled } = this;
     let from = offset;
     let left = length;
     this.readable += length;
-    if (this.tail !== null) {
-      const n = Math.min(left, this.tail.length - this.tailUsed);
-      this.tail.set(bytes.subarray(from, from + n), this.tailUsed);
-      this.tailUsed += n;
-      this.chunks[this.chunks.length - 1] = this.tail.subarray(this.tailStart, this.tailUsed);
-      from += n;
-      left -= n;
-      if (left === 0) return;
+    const last = chunks.length - 1;
+    if (last >= this.head) {
+      const tail = chunks[last]!;
+      const used = filled[last]!;
+      const n = Math.min(left, tail.length - used);
+      if (n > 0) {
+        tail.set(bytes.subarray(from, from + n), used);
+        filled[last] = used + n;
+        from += n;
+        left -= n;
+        if (left === 0) return;
+      }
     }
-    // Alone, a chunk gets what it needs; while others wait to be read, room for more like it.
-    const size = this.chunks.length === 0 ? left : Math.max(left, SHARED);
-    const memory = this.allocator.allocate(size);
+    const memory = this.allocator.allocate(this.sizeFor(left));
     memory.set(bytes.subarray(from, from + left));
-    this.chunks.push(size === left ? memory : memory.subarray(0, left));
-    this.tail = size === left ? null : memory;
-    this.tailStart = 0;
-    this.tailUsed = left;
+    chunks.push(memory);
+    filled.push(left);
+  }
+
+  /** Alone, a chunk gets what it needs; while others wait to be read, room for more like it. */
+  private sizeFor(length: number): number {
+    if (this.recycling && length > SHARED) return RECYCLED;
+    return this.chunks.length === 0 ? length : Math.max(length, SHARED);
+  }
+
+  /** The first chunk is read to its end. */
+  private shift(): void {
+    this.skip = 0;
+    if (++this.head === this.chunks.length) {
+      this.chunks = [];
+      this.filled = [];
+      this.head = 0;
+    } else if (this.head > 32 && this.head * 2 > this.chunks.length) {
+      this.chunks.splice(0, this.head);
+      this.filled.splice(0, this.head);
+      this.head = 0;
+    }
   }
 
   /** Index of the first run that ends after `position`. */
@@ -240,4 +272,8 @@ export class ReceiveBuffer {
     }
     return this.next - before;
   }
+}
+
+function view(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }

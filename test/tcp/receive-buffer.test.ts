@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ReceiveBuffer } from '../../src/tcp/receive-buffer.ts';
+import { RECYCLED, ReceiveBuffer } from '../../src/tcp/receive-buffer.ts';
 
 const byteAt = (position: number) => (position * 31 + (position >>> 8)) & 255;
 
@@ -11,6 +11,23 @@ function allocator() {
     allocate(size: number) {
       this.bytes += size;
       return new Uint8Array(size).fill(0xee);
+    },
+  };
+}
+
+/** An allocator that writes over what it gets back, and gives it out again. */
+function recycler() {
+  const kept: Uint8Array[] = [];
+  return {
+    fresh: 0,
+    kept,
+    allocate(size: number) {
+      const memory = size === RECYCLED ? kept.pop() : undefined;
+      if (memory === undefined) this.fresh += size;
+      return memory ?? new Uint8Array(size);
+    },
+    recycle(memory: Uint8Array) {
+      kept.push(memory.fill(0xbb));
     },
   };
 }
@@ -133,6 +150,79 @@ describe('ReceiveBuffer', () => {
       for (const byte of chunk) expect(byte).toBe(byteAt(position++));
     }
     expect(position).toBe(40);
+  });
+
+  it('shows the same bytes as it gives, whichever way each is read, and takes no memory back that was given', () => {
+    const action = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 40_000 }) }) },
+      { weight: 1, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 80_000 }) }) },
+      { weight: 2, arbitrary: fc.record({ show: fc.integer({ min: 1, max: 3 }) }) },
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
+        const buffer = new ReceiveBuffer(recycler(), 1 << 22, 10);
+        let written = 0;
+        let position = 0;
+        const given: { at: number; bytes: Uint8Array }[] = [];
+        for (const a of actions) {
+          if ('write' in a) {
+            write(buffer, 0, written, written + a.write);
+            written += a.write;
+          } else if ('read' in a) {
+            const bytes = buffer.read(a.read);
+            if (bytes !== null) {
+              given.push({ at: position, bytes });
+              position += bytes.length;
+            }
+          } else {
+            for (let i = 0; i < a.show; i++) {
+              const n = buffer.consume((bytes) => {
+                for (const [k, byte] of bytes.entries())
+                  if (byte !== byteAt(position + k)) expect.fail(`byte ${position + k}`);
+                position += bytes.length;
+              });
+              if (n === 0) expect(position).toBe(written);
+            }
+          }
+          expect(buffer.readable).toBe(written - position);
+        }
+        for (const { at, bytes } of given) {
+          for (const [k, byte] of bytes.entries())
+            if (byte !== byteAt(at + k)) expect.fail(`byte ${at + k}, given away`);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('lives on one piece of memory where each text is consumed before the next one comes', () => {
+    const memory = recycler();
+    const buffer = new ReceiveBuffer(memory, 1 << 20, 10);
+    let seen = 0;
+    for (let i = 0; i < 100; i++) {
+      write(buffer, 0, i * 10_000, (i + 1) * 10_000);
+      buffer.consume((bytes) => {
+        seen += bytes.length;
+      });
+    }
+    expect(seen).toBe(1_000_000);
+    // The first came before it was known how it would be read.
+    expect(memory.fresh).toBe(10_000 + RECYCLED);
+  });
+
+  it('lets whoever consumes read on, or drop everything, inside the call', () => {
+    const buffer = new ReceiveBuffer(recycler(), 1 << 20, 10);
+    for (let i = 0; i < 4; i++) write(buffer, 0, i * 60_000, (i + 1) * 60_000);
+    const sizes: number[] = [];
+    buffer.consume((first) => {
+      sizes.push(first.length);
+      buffer.consume((second) => sizes.push(second.length));
+      expect(first[0]).toBe(byteAt(0));
+      buffer.clear();
+      expect(first[0]).toBe(byteAt(0));
+    });
+    expect(sizes).toEqual([60_000, 60_000]);
+    expect(buffer.consume(() => expect.fail('there is nothing'))).toBe(0);
   });
 
   it('refuses a run beyond its limit, keeps what it has, and takes it once there is room', () => {

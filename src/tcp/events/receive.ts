@@ -10,9 +10,24 @@ import { windowUpdateDue } from '../window.ts';
  */
 export function receive(tcb: Tcb, max: number): Uint8Array | null {
   const bytes = tcb.receiveBuffer.read(max);
-  const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
-  if (bytes !== null && open && !tcb.finReceived && windowUpdateDue(tcb)) oweAck(tcb);
+  if (bytes !== null) afterReading(tcb);
   return bytes;
+}
+
+/** RECEIVE of everything there is, chunk by chunk, each for the time of a call. Returns the number of bytes. */
+export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void): number {
+  let total = 0;
+  try {
+    for (let n = tcb.receiveBuffer.consume(take); n > 0; n = tcb.receiveBuffer.consume(take)) total += n;
+  } finally {
+    afterReading(tcb);
+  }
+  return total;
+}
+
+function afterReading(tcb: Tcb): void {
+  const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
+  if (open && !tcb.finReceived && windowUpdateDue(tcb)) oweAck(tcb);
 }
 
 /** How many of the bytes not read yet, or not even come, are urgent (§3.8.5, MUST-33): up to RCV.UP. */
