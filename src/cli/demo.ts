@@ -146,10 +146,7 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
       ['network', network.description],
       ['server', `${server.serverName}${active ? '' : ' over a TCP in TypeScript'}, ${server.address}`],
       ['client', `${client.clientName}${active ? ' over a TCP in TypeScript' : ''}, ${client.address}`],
-      [
-        'states',
-        peerKnown ? 'both ends tell theirs' : "ours as they are, the kernel's inferred from the wire (so?)",
-      ],
+      ['states', peerKnown ? 'both ends tell theirs' : "ours as they are, the kernel's inferred from the wire (so?)"],
       ['TIME-WAIT', `2 MSL is set to ${options.timeWait} s here; Linux waits 60 s (--time-wait 60)`],
     ];
     // One line, however narrow the terminal is: it is what to look for, and to copy from.

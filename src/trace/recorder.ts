@@ -22,7 +22,7 @@ export class ConnectionTrace implements Endpoints {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** The last state this stack told of, of either end; null before the first. */
-  state: StateName | null = null;
+  lastState: StateName | null = null;
   /** Gone through at least one state, and back in CLOSED (or LISTEN): a SYN on the same four-tuple is another connection. */
   over = false;
   readonly #headLimit: number;
@@ -138,7 +138,7 @@ export class Recorder implements Trace {
   #state(end: End, connection: ConnectionTrace, from: State, to: State, cause: Cause, now: number): void {
     const event = { kind: 'state', end, from: STATE_NAMES[from], to: STATE_NAMES[to], cause } as const;
     if (end === 'ours') {
-      connection.state = event.to;
+      connection.lastState = event.to;
       connection.over = event.to === 'CLOSED' || (event.to === 'LISTEN' && event.from !== 'CLOSED');
     }
     this.#add(connection, { serial: this.#serial++, time: now, connection: connection.id, ...event });
