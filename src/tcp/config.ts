@@ -18,7 +18,7 @@ export interface TcpConfig {
   /** Retransmissions of a SYN, and of a SYN,ACK, before giving up. */
   readonly tcp_syn_retries: number;
   readonly tcp_synack_retries: number;
-  /** R1 and R2 of RFC 9293 §3.8.3, counted in retransmissions. */
+  /** R1 and R2 of RFC 9293 §3.8.3, counted in retransmissions (SHLD-10: at least 3; SHLD-11: at least 100 s). */
   readonly tcp_retries1: number;
   readonly tcp_retries2: number;
   /** Retransmissions for a connection the application has let go of. */
@@ -65,7 +65,7 @@ export interface TcpConfig {
   /** Largest number of out-of-order runs held by a connection. */
   readonly maxHoles: number;
 
-  /** Keep-alive, when a connection asks for it (RFC 9293 §3.8.4). */
+  /** Keep-alive, when a connection asks for it (RFC 9293 §3.8.4; MUST-28: no less than two hours). */
   readonly tcp_keepalive_time: number;
   readonly tcp_keepalive_intvl: number;
   readonly tcp_keepalive_probes: number;

@@ -37,7 +37,9 @@ export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, l
   finish(tcb, now);
 }
 
-/** RFC 9293 §3.8.5: URG on every segment while SND.UP is ahead of it; the pointer counts from the segment's own number (MUST-62). */
+/**
+ * RFC 9293 §3.8.5: URG on every segment while SND.UP is ahead of it; the pointer counts from the segment's own number (MUST-62), as far as it
+ * can tell (MUST-31). */
 function putUrgent(tcb: Tcb): void {
   const ahead = diff(tcb.sndUp, out.seq);
   if (ahead > 0) {

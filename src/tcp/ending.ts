@@ -6,7 +6,7 @@ import { stopTimers } from './timers.ts';
 
 /** How connections end. */
 
-/** Enters TIME-WAIT (RFC 9293 §3.10.7.4, eighth): all other timers off, 2 MSL on. For the application the connection is over. */
+/** Enters TIME-WAIT (RFC 9293 §3.10.7.4, eighth; MUST-13): all other timers off, 2 MSL on. For the application the connection is over. */
 export function enterTimeWait(tcb: Tcb, cause: Cause, now: number): void {
   setState(tcb, TIME_WAIT, cause, now);
   tcb.env.counters.TW++;

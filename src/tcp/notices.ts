@@ -9,7 +9,7 @@ export const READABLE = 1 << 1;
 export const WRITABLE = 1 << 2;
 /** The peer's FIN is in order: end of file once everything is read. */
 export const ENDED = 1 << 3;
-/** The connection is over for the application: CLOSED or TIME-WAIT entered. `tcb.failure` says whether it failed, and how. */
+/** The connection is over for the application: CLOSED or TIME-WAIT entered. `tcb.failure` says whether it failed, and how (MUST-12). */
 export const OVER = 1 << 4;
 /** Urgent data appeared, or the urgent pointer advanced (RFC 9293 §3.8.5, MUST-32). */
 export const URGENT = 1 << 5;

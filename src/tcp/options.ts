@@ -7,7 +7,7 @@ import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 
 /** What the two SYNs agree on. MSS is each side's own word; scaling, SACK and timestamps need both (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
 
-/** Options of our SYN or SYN,ACK. In answer to a SYN only what it offered. */
+/** Options of our SYN or SYN,ACK: MSS always (MUST-14, SHLD-5). In answer to a SYN only what it offered. */
 export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
   segment.mss = tcb.rcvMss;

@@ -117,7 +117,8 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
 }
 
 /**
- * New text, and FIN after it. Sender's silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38): full segments; short ones only when they
+ * New text, as large as may be and with PSH on the last of it (SHLD-27, SHLD-28, MUST-61), never beyond a window that shrank (MUST-34, SHLD-15),
+ * and FIN after it. Sender's silly-window avoidance (RFC 9293 §3.8.6.2.1, MUST-38): full segments; short ones only when they
  * are all that is queued and Nagle lets them, or at least half of the largest window the peer ever had.
  */
 function sendNew(tcb: Tcb, now: number): void {
@@ -179,7 +180,7 @@ function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
 
 /**
  * Text that waits while nothing is in flight: no ACK will come that could start sending again, so a timer has to (RFC 9293 §3.8.6.1, MUST-36;
- * the override time-out of §3.8.6.2.1).
+ * the override time-out of §3.8.6.2.1, MUST-60).
  */
 function watchWindow(tcb: Tcb, now: number): void {
   const waiting = !tcb.finSent && flightSize(tcb) === 0 && (tcb.finQueued || tcb.sendBuffer.length > 0);

@@ -91,6 +91,7 @@ export class Tcb implements FourTuple {
   orphan = false;
   noDelay = false;
   cork = false;
+  /** Off unless asked for (MUST-25). */
   keepAlive = false;
   keepAliveTime: number;
   keepAliveInterval: number;

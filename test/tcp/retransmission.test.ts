@@ -4,7 +4,7 @@ import { rfc9293 } from '../../src/tcp/config.ts';
 import { established, inState } from '../support/ladder.ts';
 
 describe('RFC 6298 §5 the retransmission timer', () => {
-  it('RFC 9293 MUST-18, RFC 6298 §5.1, §5.4–§5.6: the earliest segment goes again after RTO, then after twice that', () => {
+  it('RFC 9293 MUST-18, MUST-19, RFC 6298 §5.1, §5.4–§5.6: the earliest segment goes again after RTO, then after twice that', () => {
     const t = established();
     t.user.send(10);
     t.expect('P. 1:11 ack 1');

@@ -36,7 +36,9 @@ function closeTimeout(tcb: Tcb, now: number): void {
   }
 }
 
-/** RETRANSMISSION TIMEOUT, RFC 6298 §5.4 to §5.7: the earliest unacknowledged segment again, RTO doubled; after R2 the end (MUST-20). */
+/**
+ * RETRANSMISSION TIMEOUT, RFC 6298 §5.4 to §5.7 (MUST-18): the earliest unacknowledged segment again, a SYN too (MUST-22), RTO doubled; after R2 the
+ * end (MUST-20). */
 function retransmissionTimeout(tcb: Tcb, now: number): void {
   tcb.retransmitAt = NEVER;
   tcb.env.trace?.timer(tcb, 'retransmission', now);
