@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { SocketEvents, TcpSocket } from '../../stack/socket.ts';
 import type { Stack } from '../../stack/stack.ts';
 import type { Failure } from '../../tcp/notices.ts';
+import { CLOSED, TIME_WAIT } from '../../tcp/state.ts';
 import { type Hold, turn } from '../host.ts';
 import { fillName, type Name, written } from './address.ts';
 import { type ErrorName, failureName, stackErrorName } from './errors.ts';
@@ -251,9 +252,11 @@ export class TcpHandle implements SocketEvents {
     if (tcp !== null) fillName(out, tcp.localAddress, tcp.localPort, this.#mapped);
   }
 
+  /** Nothing once the connection is over, as with getpeername(2) (ENOTCONN). */
   getpeername(out: Name): void {
     const tcp = this.#tcp;
-    if (tcp !== null) fillName(out, tcp.remoteAddress, tcp.remotePort, this.#mapped);
+    if (tcp !== null && tcp.state !== CLOSED && tcp.state !== TIME_WAIT)
+      fillName(out, tcp.remoteAddress, tcp.remotePort, this.#mapped);
   }
 
   // What the stack says.
@@ -401,10 +404,10 @@ export class TcpHandle implements SocketEvents {
     done(error);
   }
 
-  /** Linux's tcp_reset: a reset after the peer's FIN is a broken pipe to a writer; and an error is told once. */
+  /** As Linux tells it: a reset is told once, and after the peer's FIN it is a broken pipe. */
   #writeError(): ErrorName {
     const failure = this.#failure;
-    if (failure === null || this.#endTold) return 'EPIPE';
+    if (failure === null || this.#ended || this.#endTold) return 'EPIPE';
     this.#endTold = true;
     return failureName(failure);
   }

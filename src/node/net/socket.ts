@@ -230,11 +230,8 @@ export class Socket extends Duplex implements HandleOwner {
 
   #written(error: ErrorName | null, callback: WriteCallback): void {
     if (this.destroyed) callback(null);
-    else if (error !== null) {
-      const failed = systemError(error, 'write');
-      callback(failed);
-      this.destroy(failed);
-    } else {
+    else if (error !== null) callback(systemError(error, 'write'));
+    else {
       this._unrefTimer();
       callback(null);
     }

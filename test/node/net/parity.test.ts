@@ -1,0 +1,56 @@
+import nodeNet from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import synfinNet from '../../../src/node/net.ts';
+import { type Action, run, type Schedule, type Side } from './support.ts';
+
+/**
+ * One set of behaviours, two arms: `node:net` on 127.0.0.1 and ours on its loopback. Both ends of a connection do the same things at the
+ * same times, and must hear the same events in the same order, with the same bytes, errors and properties.
+ */
+async function compare(schedule: Schedule): Promise<void> {
+  const [theirs, ours] = await Promise.all([run(nodeNet, schedule), run(synfinNet, schedule)]);
+  expect(ours).toEqual(theirs);
+}
+
+const SIZES = [0, 1, 1000, 20_000, 300_000];
+const side = fc.constantFrom<Side>('client', 'server');
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), size: fc.constantFrom(...SIZES) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('end' as const), size: fc.constantFrom(...SIZES) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('cork' as const), sizes: fc.array(fc.constantFrom(1, 10, 3333, 40_000)) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'destroy',
+        'fail',
+        'reset',
+        'soon',
+        'pause',
+        'pause',
+        'resume',
+        'resume',
+        'timeout',
+        'bare end',
+      ),
+    }) as fc.Arbitrary<Action>,
+  },
+);
+const schedule: fc.Arbitrary<Schedule> = fc.record({
+  allowHalfOpen: fc.record({ client: fc.boolean(), server: fc.boolean() }),
+  pauseOnConnect: fc.boolean(),
+  flowing: fc.boolean(),
+  steps: fc.array(fc.record({ side, action }), { minLength: 1, maxLength: 6 }),
+});
+
+const numRuns = Number(process.env['PARITY_RUNS'] ?? 40);
+
+describe('synfin/net does what node:net does', () => {
+  it('with any schedule of two ends', { timeout: 120_000 + numRuns * 500 }, async () => {
+    await fc.assert(fc.asyncProperty(schedule, compare), { numRuns, endOnFailure: false });
+  });
+});
