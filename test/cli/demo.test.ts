@@ -167,7 +167,7 @@ const scripted = spawnSync('script', ['--version']).status === 0;
 describe.skipIf(!scripted)(`on a terminal${scripted ? '' : ' (skipped: the program script is not installed)'}`, () => {
   const onTerminal = async (env: string) => {
     const command = `stty cols 100; ${env} ${process.execPath} ${binary()} demo --memory --time-wait 0.1`;
-    return (await run('script', ['-qec', command, join(tmpdir(), 'synfin-typescript')], { cwd })).stdout;
+    return (await run('script', ['-qec', command, join(cwd, 'typescript')], { cwd })).stdout;
   };
 
   it('uses its width, colours, and counts while data folds', async () => {

@@ -33,6 +33,7 @@ export class Kernel implements Machine {
 
   constructor(address: string) {
     this.address = address;
+    process.once('exit', endPrograms);
     const curl = version('curl', ['--version'], /^curl (\S+)/);
     this.#curl = curl !== undefined;
     this.clientName = curl === undefined ? NODE : `curl ${curl}`;
