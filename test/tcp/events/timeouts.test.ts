@@ -1,7 +1,7 @@
 /** The retransmission timer as a whole: RFC 6298 §5, Karn, R1 and R2 of RFC 9293 §3.8.3, the user time-out. */
 import { describe, expect, it } from 'vitest';
-import { rfc9293 } from '../../src/tcp/config.ts';
-import { established, inState } from '../support/ladder.ts';
+import { rfc9293 } from '../../../src/tcp/config.ts';
+import { established, inState } from '../../support/ladder.ts';
 
 describe('RFC 6298 §5 the retransmission timer', () => {
   it('RFC 9293 MUST-18, MUST-19, RFC 6298 §5.1, §5.4–§5.6: the earliest segment goes again after RTO, then after twice that', () => {
