@@ -4,17 +4,16 @@ import { Counters } from '../tcp/counters.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { resetFor } from '../tcp/events/closed.ts';
 import { listenVerdict } from '../tcp/events/listen.ts';
-import { openPassive } from '../tcp/events/open.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
+import { CLOSE_WAIT, CLOSED, LISTEN, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
-import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
+import { ACK, RST, Segment } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { Connection } from './connection.ts';
 import { Demux, portsWord } from './demux.ts';
@@ -22,6 +21,7 @@ import { HalfSipHash } from './half-siphash.ts';
 import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
+import { PassiveOpens } from './passive-open.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import { TimeWaitTable } from './time-wait.ts';
@@ -47,6 +47,8 @@ export class Engine implements Environment {
   readonly listeners = new Listeners();
   readonly timers = new TimerQueue<Connection>();
   readonly timeWait: TimeWaitTable;
+  /** Connections that peers are opening. */
+  readonly passive: PassiveOpens;
   readonly warnings = new Warnings();
   trace: Trace | null;
 
@@ -81,6 +83,7 @@ export class Engine implements Environment {
     this.#isn = new IsnGenerator(secret(32));
     this.demux = new Demux(secret(8));
     this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
+    this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(32));
   }
 
   /** µs, never backwards. */
@@ -146,6 +149,11 @@ export class Engine implements Environment {
       this.#toConnection(connection, segment, this.#now);
       return;
     }
+    const halfOpen = this.passive.table.findWords(family, l0, l1, l2, l3, r0, r1, r2, r3, ports);
+    if (halfOpen >= 0) {
+      this.passive.segment(port, family, halfOpen, segment, this.#now);
+      return;
+    }
     const id = this.timeWait.findWords(family, l0, l1, l2, l3, r0, r1, r2, r3, ports);
     if (id >= 0) this.#toTimeWait(port, family, id, segment, this.#now);
     else this.#toListener(port, tupleOf(header, segment), segment, this.#now);
@@ -170,8 +178,6 @@ export class Engine implements Environment {
   #toConnection(connection: Connection, segment: Segment, now: number): void {
     const { tcb } = connection;
     this.trace?.segment('in', tcb, segment, now);
-    if (tcb.state === SYN_RECEIVED && connection.listener?.full === true && this.#overflow(connection, segment, now))
-      return;
     segmentArrives(tcb, segment, now);
     const { state } = tcb;
     if (state <= LISTEN || state === TIME_WAIT) {
@@ -179,45 +185,43 @@ export class Engine implements Environment {
       this.#review(connection);
       return;
     }
-    if (connection.listener !== null && state >= ESTABLISHED) this.#established(connection, connection.listener);
-    if (!connection.dirty) {
-      connection.dirty = true;
-      this.#dirty.push(connection);
-    }
+    this.#touch(connection);
   }
 
-  /** The ACK that would complete a handshake while the accept queue is full: as if it had been lost, or a RST (`tcp_abort_on_overflow`). */
-  #overflow(connection: Connection, segment: Segment, now: number): boolean {
-    if ((segment.flags & (ACK | RST | SYN)) !== ACK) return false;
-    this.counters.ListenOverflows++;
-    this.counters.ListenDrops++;
-    if (this.config.tcp_abort_on_overflow) {
-      connection.abort();
-      return true;
-    }
-    this.trace?.drop(connection.tcb, segment, 'accept queue full', now);
-    this.counters.drops['accept queue full']++;
-    return true;
+  /** It takes part in the output pass at the end of the batch. */
+  #touch(connection: Connection): void {
+    if (connection.dirty) return;
+    connection.dirty = true;
+    this.#dirty.push(connection);
   }
 
-  #established(connection: Connection, listener: Listener): void {
-    if (!listener.established(connection)) return;
+  /** The handshake of a peer's connection is complete: from now on it is one, and waits to be accepted. */
+  opened(tcb: Tcb, port: Port, listener: Listener): void {
+    const connection = this.#adopt(tcb, port);
+    listener.opened(connection);
+    this.#touch(connection);
     if (listener.heard) return;
     listener.heard = true;
     this.#heard.push(listener);
+  }
+
+  /** A listener closes. */
+  abandon(listener: Listener): void {
+    this.passive.abandon(listener);
+    this.#arrange();
   }
 
   #toTimeWait(port: Port, family: 4 | 6, id: number, segment: Segment, now: number): void {
     const tuple = this.timeWait.tuple(family, id);
     const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple));
     const tcb = thaw(this, tuple, record, now);
-    tcb.owner = { port };
+    tcb.owner = port.owner;
     const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
     if (listener !== null && mayReopen(tcb, segment)) {
       this.timeWait.remove(family, id);
       this.trace?.state(tuple, TIME_WAIT, CLOSED, 'rcv SYN', now);
       this.#floor = record.sndNxt;
-      this.#open(listener, port, tuple, segment, now);
+      this.passive.open(listener, port, tuple, segment, now, true);
       this.#floor = null;
       return;
     }
@@ -232,9 +236,10 @@ export class Engine implements Environment {
     const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
     const verdict = listener === null ? 'reset' : listenVerdict(segment);
     if (listener !== null && verdict === 'open') {
-      this.#open(listener, port, tuple, segment, now);
+      this.passive.open(listener, port, tuple, segment, now, false);
       return;
     }
+    if (listener !== null && this.passive.cookie(listener, port, tuple, segment, now)) return;
     this.trace?.segment('in', tuple, segment, now);
     const reason =
       listener === null
@@ -247,22 +252,6 @@ export class Engine implements Environment {
     this.counters.drops[reason]++;
     this.trace?.drop(tuple, segment, reason, now);
     if (verdict === 'reset') this.#reset(port, tuple, segment, now);
-  }
-
-  #open(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): void {
-    if (listener.full || listener.synQueue >= this.config.tcp_max_syn_backlog) {
-      this.trace?.segment('in', tuple, segment, now);
-      const reason = listener.full ? 'accept queue full' : 'SYN queue full';
-      this.counters.drops[reason]++;
-      this.trace?.drop(tuple, segment, reason, now);
-      if (listener.full) this.counters.ListenOverflows++;
-      this.counters.ListenDrops++;
-      return;
-    }
-    const connection = this.create(tuple, port);
-    openPassive(connection.tcb, now);
-    listener.opened(connection);
-    this.#toConnection(connection, segment, now);
   }
 
   /** RFC 9293 §3.10.7.1: the answer to a segment for nobody. */
@@ -288,12 +277,25 @@ export class Engine implements Environment {
 
   /** A connection that the stack knows from now on. The tuple must be free. */
   create(tuple: FourTuple, port: Port): Connection {
+    return this.#adopt(this.newTcb(tuple, port), port);
+  }
+
+  /** A TCB that nobody knows yet. */
+  newTcb(tuple: FourTuple, port: Port): Tcb {
     const tcb = new Tcb(this, tuple, this.config);
-    const connection = new Connection(this, tcb, port);
-    const mtu = Math.min(port.device.mtu, 65_535);
-    const headers = tuple.localAddress.family === 4 ? 40 : 60;
-    tcb.pathMss = Math.max(1, mtu - headers);
+    tcb.pathMss = this.pathMss(tuple, port);
     tcb.rcvMss = tcb.pathMss;
+    return tcb;
+  }
+
+  /** The text that a segment to there has room for, before options, bytes. */
+  pathMss(tuple: FourTuple, port: Port): number {
+    const mtu = Math.min(port.device.mtu, 65_535);
+    return Math.max(1, mtu - (tuple.localAddress.family === 4 ? 40 : 60));
+  }
+
+  #adopt(tcb: Tcb, port: Port): Connection {
+    const connection = new Connection(this, tcb, port);
     connection.timer = this.timers.add(connection);
     this.demux.insert(connection);
     return connection;
@@ -324,7 +326,6 @@ export class Engine implements Environment {
     this.timers.remove(connection.timer);
     connection.timer = -1;
     this.demux.remove(connection);
-    connection.listener?.failed(connection);
     if (tcb.state === TIME_WAIT) this.#wait(tcb);
   }
 
@@ -398,7 +399,7 @@ export class Engine implements Environment {
   }
 
   #wake(): void {
-    let next = Math.min(this.timers.next, this.timeWait.nextExpiry);
+    let next = Math.min(this.timers.next, this.timeWait.nextExpiry, this.passive.table.nextExpiry);
     for (const clock of this.clocks) next = Math.min(next, clock.next());
     if (next === this.#wakeAt) return;
     this.#wakeAt = next;
@@ -409,6 +410,7 @@ export class Engine implements Environment {
     this.#wakeAt = Number.POSITIVE_INFINITY;
     const now = this.now();
     this.timers.expire(now, this.#fire);
+    this.passive.expire(now);
     this.timeWait.expire(now, this.#expired);
     for (const clock of this.clocks) clock.expire(now);
     this.deliver();

@@ -14,8 +14,15 @@ export class Listener implements TcpListener {
   /** `onConnection` is to be called. For the engine. */
   heard = false;
   closed = false;
+  /** By which half-open connections refer to it. For `Listeners`. */
+  number = -1;
+  /** Connections whose handshake goes on: counted by `PassiveOpens`, which has them. */
+  synQueue = 0;
+  /** When a SYN was last answered by a cookie, µs. */
+  lastCookie = Number.NEGATIVE_INFINITY;
+  /** A handshake's ACK without text is left aside until the SYN,ACK would have been sent again so often (`tcp_defer_accept`). */
+  deferAccept = 0;
   readonly #engine: Engine;
-  readonly #halfOpen = new Set<Connection>();
   #waiting: Connection[] = [];
 
   constructor(engine: Engine, address: IpAddress | null, port: number, family: 4 | 6 | null, backlog: number) {
@@ -24,10 +31,6 @@ export class Listener implements TcpListener {
     this.localPort = port;
     this.family = address === null ? family : address.family;
     this.backlog = backlog;
-  }
-
-  get synQueue(): number {
-    return this.#halfOpen.size;
   }
 
   get acceptQueue(): number {
@@ -50,31 +53,19 @@ export class Listener implements TcpListener {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#engine.listeners.remove(this);
-    for (const connection of [...this.#halfOpen, ...this.#waiting]) {
+    this.#engine.abandon(this);
+    for (const connection of this.#waiting) {
       connection.listener = null;
       connection.abort();
     }
-    this.#halfOpen.clear();
     this.#waiting = [];
+    this.#engine.listeners.remove(this);
   }
 
-  /** A SYN opened `connection`. */
+  /** A connection that a peer opened waits to be accepted. One that ends meanwhile stays: whoever accepts it learns how it ended. */
   opened(connection: Connection): void {
     connection.listener = this;
-    this.#halfOpen.add(connection);
-  }
-
-  /** Its handshake is complete. False where it is not one of the half-open. */
-  established(connection: Connection): boolean {
-    if (!this.#halfOpen.delete(connection)) return false;
     this.#waiting.push(connection);
-    return true;
-  }
-
-  /** Its handshake failed. One that waits to be accepted stays: whoever accepts it learns how it ended. */
-  failed(connection: Connection): void {
-    if (this.#halfOpen.delete(connection)) connection.listener = null;
   }
 
   takes(address: IpAddress): boolean {
@@ -94,6 +85,7 @@ export class Listener implements TcpListener {
 /** All listeners of a stack, by port. One with an address goes before one for every address. */
 export class Listeners {
   readonly #byPort = new Map<number, Listener[]>();
+  readonly #numbered: (Listener | null)[] = [];
 
   find(address: IpAddress, port: number): Listener | null {
     const there = this.#byPort.get(port);
@@ -119,12 +111,21 @@ export class Listeners {
         `port ${listener.localPort} of ${where} is in use: close its listener, or choose another`,
       );
     }
+    const free = this.#numbered.indexOf(null);
+    listener.number = free >= 0 ? free : this.#numbered.length;
+    this.#numbered[listener.number] = listener;
     const there = this.#byPort.get(listener.localPort);
     if (there === undefined) this.#byPort.set(listener.localPort, [listener]);
     else there.push(listener);
   }
 
+  /** The one with this number. */
+  numbered(number: number): Listener {
+    return this.#numbered[number]!;
+  }
+
   remove(listener: Listener): void {
+    this.#numbered[listener.number] = null;
     const there = this.#byPort.get(listener.localPort)?.filter((l) => l !== listener) ?? [];
     if (there.length === 0) this.#byPort.delete(listener.localPort);
     else this.#byPort.set(listener.localPort, there);

@@ -1,4 +1,4 @@
-import { LISTEN, STATE_NAMES, type StateName, TIME_WAIT } from '../tcp/state.ts';
+import { LISTEN, STATE_NAMES, type StateName, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Engine } from './engine.ts';
@@ -25,8 +25,10 @@ export interface ConnectionRow {
 export interface StackStats {
   /** By state; LISTEN counts listeners. */
   readonly states: Readonly<Record<StateName, number>>;
-  /** Connections with a TCB: without listeners and TIME-WAIT. */
+  /** Connections in the making or with a TCB: without listeners and TIME-WAIT. */
   readonly connections: number;
+  /** Of these, the ones that peers began and whose handshake goes on: records, not TCBs. */
+  readonly halfOpen: number;
   readonly timeWait: number;
   readonly listeners: number;
   /** Timers that run. */
@@ -35,6 +37,8 @@ export interface StackStats {
   readonly buffered: number;
   /** Memory of the TIME-WAIT table, bytes. */
   readonly timeWaitBytes: number;
+  /** Memory of the half-open table, bytes. */
+  readonly halfOpenBytes: number;
 }
 
 export function rows(engine: Engine): ConnectionRow[] {
@@ -66,6 +70,12 @@ export function rows(engine: Engine): ConnectionRow[] {
       retries: tcb.retries,
     });
   }
+  const { table } = engine.passive;
+  for (const { family, id } of table.entries()) {
+    const timer = { name: 'on', in: Math.max(0, table.dueAt(family, id) - now) } as const;
+    const retries = table.retries(family, id);
+    list.push({ state: 'SYN-RECEIVED', recvQ: 0, sendQ: 0, ...table.tuple(family, id), timer, retries });
+  }
   for (const { tuple, closeAt } of engine.timeWait.entries()) {
     const timer = { name: 'timewait', in: Math.max(0, closeAt - now) } as const;
     list.push({ state: 'TIME-WAIT', recvQ: 0, sendQ: 0, ...tuple, timer, retries: 0 });
@@ -87,8 +97,13 @@ export function stats(engine: Engine): StackStats {
   const timeWait = engine.timeWait.count;
   states[STATE_NAMES[LISTEN]] = listeners;
   states[STATE_NAMES[TIME_WAIT]] = timeWait;
-  const timers = engine.timers.armed + timeWait;
-  return { states, connections, timeWait, listeners, timers, buffered, timeWaitBytes: engine.timeWait.bytes };
+  const halfOpen = engine.passive.table.count;
+  states[STATE_NAMES[SYN_RECEIVED]] += halfOpen;
+  connections += halfOpen;
+  const timers = engine.timers.armed + timeWait + halfOpen;
+  const timeWaitBytes = engine.timeWait.bytes;
+  const halfOpenBytes = engine.passive.table.bytes;
+  return { states, connections, halfOpen, timeWait, listeners, timers, buffered, timeWaitBytes, halfOpenBytes };
 }
 
 function firstTimer(tcb: Tcb, now: number): ConnectionRow['timer'] {

@@ -6,6 +6,8 @@ export class Port implements FrameSink {
   readonly device: Device;
   /** Packets on it come from the stack itself. */
   readonly isLoopback: boolean;
+  /** The owner of a TCB that belongs to no connection but leaves by this port. */
+  readonly owner: { readonly port: Port } = { port: this };
   readonly #input: Input;
 
   constructor(device: Device, input: Input, isLoopback = false) {

@@ -98,6 +98,11 @@ export interface ListenOptions {
   readonly port?: number;
   /** Length of the accept queue, at most `somaxconn`. Default 511, as Node. */
   readonly backlog?: number;
+  /**
+   * Accept connections when their first text is there, or after so long, µs: the handshake's bare ACK is left aside (`TCP_DEFER_ACCEPT`). 0, the
+   * default: when the handshake is done.
+   */
+  readonly deferAccept?: number;
 }
 
 export interface ConnectOptions {

@@ -8,6 +8,7 @@ import type { FourTuple, Trace } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Engine } from './engine.ts';
+import { retransmissionsIn } from './half-open.ts';
 import type { Host } from './host.ts';
 import { Input } from './input.ts';
 import { IpCounters } from './ip-counters.ts';
@@ -143,6 +144,7 @@ export class Stack {
     if (chosen === 0) throw new StackError('EADDRINUSE', 'all ports of ip_local_port_range are in use: widen it');
     const length = Math.min(Math.max(0, backlog), this.config.somaxconn);
     const listener = new Listener(this.#engine, address, chosen, only, length);
+    listener.deferAccept = retransmissionsIn(options.deferAccept ?? 0, this.config);
     listeners.add(listener);
     if (onSocket !== undefined) {
       listener.onConnection = () => {

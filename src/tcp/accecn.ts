@@ -38,6 +38,8 @@ export class AccEcn {
   mayMark = true;
   /** How the peer's SYN or SYN,ACK arrived. */
   private readonly arrival: number;
+  /** The same, as the ECN bits of its IP header. */
+  readonly synEcn: number;
   /** As a client: the next segment answers the SYN,ACK. */
   private answerDue = false;
   /** As a server: the ACK of the SYN,ACK is still to come. */
@@ -55,6 +57,7 @@ export class AccEcn {
 
   constructor(ecn: number) {
     this.arrival = ARRIVAL[ecn]!;
+    this.synEcn = ecn;
   }
 
   /** §3.1.1: as a server: what the SYN,ACK says of the SYN. */

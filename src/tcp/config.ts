@@ -83,6 +83,8 @@ export interface TcpConfig {
   readonly somaxconn: number;
   /** Answer with a RST, not with silence, where the accept queue is full. */
   readonly tcp_abort_on_overflow: boolean;
+  /** SYN cookies (RFC 4987): 0 never, 1 where a SYN finds `tcp_max_syn_backlog` reached, 2 for every SYN. */
+  readonly tcp_syncookies: 0 | 1 | 2;
 
   /** Challenge ACKs a second, per stack (RFC 5961 §7). */
   readonly tcp_challenge_ack_limit: number;
@@ -140,6 +142,7 @@ export const linux: TcpConfig = {
   tcp_max_syn_backlog: 4096,
   somaxconn: 4096,
   tcp_abort_on_overflow: false,
+  tcp_syncookies: 1,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
   ip_local_port_range: [32_768, 60_999],

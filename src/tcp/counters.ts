@@ -13,6 +13,14 @@ export class Counters {
   OutRsts = 0;
   ListenOverflows = 0;
   ListenDrops = 0;
+  /** SYNs that found the SYN queue full: dropped, or answered by a cookie. */
+  TCPReqQFullDrop = 0;
+  TCPReqQFullDoCookies = 0;
+  SyncookiesSent = 0;
+  SyncookiesRecv = 0;
+  SyncookiesFailed = 0;
+  /** ACKs without text, of handshakes whose listener waits for text. */
+  TCPDeferAcceptDrop = 0;
   TCPTimeouts = 0;
   TCPFastRetrans = 0;
   TCPSynRetrans = 0;

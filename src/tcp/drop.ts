@@ -23,6 +23,7 @@ export const DROP_REASONS = [
   'text after FIN', // §3.10.7.4, seventh
   'accept queue full', // the ACK that would complete a handshake: nobody accepts (Linux's ListenOverflows)
   'SYN queue full', // `tcp_max_syn_backlog`
+  'accept deferred', // the handshake's ACK without text, to a listener that waits for text
   'out of buffer', // the reassembly queue is at its limit
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];

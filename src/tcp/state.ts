@@ -38,6 +38,7 @@ export type Cause =
   | 'CLOSE'
   | 'ABORT'
   | 'rcv SYN'
+  | 'rcv SYN cookie'
   | 'rcv SYN,ACK'
   | 'rcv ACK of SYN'
   | 'rcv FIN'
@@ -61,7 +62,7 @@ export interface Transition {
 export const TRANSITIONS: readonly Transition[] = [
   { from: CLOSED, to: LISTEN, causes: ['passive OPEN'] },
   { from: CLOSED, to: SYN_SENT, causes: ['active OPEN'] },
-  { from: LISTEN, to: SYN_RECEIVED, causes: ['rcv SYN'] },
+  { from: LISTEN, to: SYN_RECEIVED, causes: ['rcv SYN', 'rcv SYN cookie'] },
   { from: LISTEN, to: SYN_SENT, causes: ['SEND', 'active OPEN'] },
   { from: LISTEN, to: CLOSED, causes: ['CLOSE', 'ABORT'] },
   { from: SYN_SENT, to: SYN_RECEIVED, causes: ['rcv SYN'] },

@@ -8,9 +8,14 @@ const TICK = 1000;
 /** After 24 days without a segment, TS.Recent says nothing (§5.5). µs. */
 const STALE = 24 * 86_400 * 1_000_000;
 
+/** The timestamp clock, int32, before a connection's offset. */
+export function timestampTicks(now: number): number {
+  return Math.floor(now / TICK) | 0;
+}
+
 /** TSval for a segment sent now. */
 export function timestampNow(tcb: Tcb, now: number): number {
-  return (Math.floor(now / TICK) + tcb.tsOffset) | 0;
+  return (timestampTicks(now) + tcb.tsOffset) | 0;
 }
 
 /** PAWS (§5.3 R1): an older timestamp than the last one in order, from a peer heard lately, on anything but a RST. */

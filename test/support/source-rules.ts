@@ -47,10 +47,10 @@ export interface Exception {
 
 /** Fields that have one writer (`ARCHITECTURE.md`, rule 5). A path that ends in `/` means any file below it. */
 export const SINGLE_WRITERS: Readonly<Record<string, readonly string[]>> = {
-  // time-wait.ts makes a TCB anew from its record.
-  state: ['src/tcp/state.ts', 'src/tcp/time-wait.ts'],
-  sndNxt: ['src/tcp/output.ts', 'src/tcp/time-wait.ts'],
-  rcvNxt: ['src/tcp/receive.ts', 'src/tcp/time-wait.ts'],
+  // time-wait.ts and half-open.ts make a TCB anew from its record.
+  state: ['src/tcp/state.ts', 'src/tcp/time-wait.ts', 'src/tcp/half-open.ts'],
+  sndNxt: ['src/tcp/output.ts', 'src/tcp/time-wait.ts', 'src/tcp/half-open.ts'],
+  rcvNxt: ['src/tcp/receive.ts', 'src/tcp/time-wait.ts', 'src/tcp/half-open.ts'],
   cwnd: ['src/tcp/congestion/'],
   ssthresh: ['src/tcp/congestion/'],
 };

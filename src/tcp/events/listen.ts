@@ -5,6 +5,7 @@ import { takeSynOptions } from '../options.ts';
 import { sendSyn, startSending } from '../output.ts';
 import { startReceiving } from '../receive.ts';
 import { SYN_RECEIVED, setState } from '../state.ts';
+import { cookieSequence, limitToCookie, type SynCookies } from '../syn-cookie.ts';
 import type { Tcb } from '../tcb.ts';
 import { restartRetransmission } from '../timers.ts';
 import { setSendWindow } from '../window.ts';
@@ -15,6 +16,20 @@ export function listenVerdict(segment: Segment): 'ignore' | 'reset' | 'open' {
   if (segment.has(ACK)) return 'reset';
   if (segment.has(SYN)) return 'open';
   return 'ignore';
+}
+
+/**
+ * A SYN for a TCB in LISTEN while nothing can be kept of it: the SYN,ACK's numbers hold what there is to know (`syn-cookie.ts`). The TCB stays in
+ * LISTEN and is of no further use.
+ */
+export function answerWithCookie(tcb: Tcb, segment: Segment, cookies: SynCookies, now: number): void {
+  startReceiving(tcb, segment.seq);
+  takeSynOptions(tcb, segment, now);
+  startSending(tcb, cookieSequence(tcb, cookies, now));
+  tcb.tsOffset = tcb.env.timestampOffset(tcb);
+  limitToCookie(tcb, now);
+  tcb.env.counters.SyncookiesSent++;
+  sendSyn(tcb, now);
 }
 
 /** A segment for a TCB in LISTEN. */

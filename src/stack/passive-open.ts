@@ -1,0 +1,202 @@
+import { abort, output, segmentArrives, timeout } from '../tcp/connection.ts';
+import { answerWithCookie } from '../tcp/events/listen.ts';
+import { openPassive } from '../tcp/events/open.ts';
+import { freezeHalfOpen, synAckTimeout, thawHalfOpen } from '../tcp/half-open.ts';
+import { LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
+import { COOKIE_LIFE, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
+import type { Tcb } from '../tcp/tcb.ts';
+import type { FourTuple } from '../tcp/trace.ts';
+import { ACK, RST, type Segment, SYN } from '../wire/segment.ts';
+import type { Engine } from './engine.ts';
+import { HalfOpenTable } from './half-open.ts';
+import type { HalfSipHash } from './half-siphash.ts';
+import type { Listener } from './listener.ts';
+import type { Port } from './port.ts';
+
+/**
+ * From a SYN for a listener to a connection. In between there is a record, or under a flood of SYNs nothing but a cookie; with each segment
+ * a TCB is made of it, so that RFC 9293 §3.10.7's code is the same for all. The third segment of the handshake makes it a connection.
+ */
+export class PassiveOpens {
+  readonly table: HalfOpenTable;
+  readonly #engine: Engine;
+  readonly #cookies: SynCookies;
+  /** The devices that SYNs came by: records name them by number. */
+  readonly #ports: Port[] = [];
+
+  /** `key`: 32 secret bytes. */
+  constructor(engine: Engine, hash: HalfSipHash, key: Uint8Array) {
+    this.#engine = engine;
+    this.table = new HalfOpenTable(hash);
+    this.#cookies = new SynCookies(key);
+  }
+
+  /** A SYN for a listener, from nobody known. `reopens`: its four-tuple was in TIME-WAIT, and its ISS has to be beyond what was used. */
+  open(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number, reopens: boolean): void {
+    const { config, counters, trace } = this.#engine;
+    const queueFull = listener.synQueue >= config.tcp_max_syn_backlog;
+    const cookie = !reopens && (queueFull ? config.tcp_syncookies > 0 : config.tcp_syncookies === 2);
+    if (listener.full || (queueFull && !cookie)) {
+      trace?.segment('in', tuple, segment, now);
+      const reason = listener.full ? 'accept queue full' : 'SYN queue full';
+      counters.drops[reason]++;
+      trace?.drop(tuple, segment, reason, now);
+      if (listener.full) counters.ListenOverflows++;
+      else {
+        counters.TCPReqQFullDrop++;
+        this.#engine.warnings.add('SYN flood', listener.localPort, now);
+      }
+      counters.ListenDrops++;
+      return;
+    }
+    const tcb = this.#engine.newTcb(tuple, port);
+    tcb.owner = port.owner;
+    openPassive(tcb, now);
+    trace?.segment('in', tcb, segment, now);
+    if (cookie) {
+      if (queueFull) {
+        counters.TCPReqQFullDoCookies++;
+        this.#engine.warnings.add('SYN flood', listener.localPort, now);
+      }
+      listener.lastCookie = now;
+      answerWithCookie(tcb, segment, this.#cookies, now);
+      return;
+    }
+    segmentArrives(tcb, segment, now);
+    if (tcb.state !== SYN_RECEIVED) return;
+    this.table.add(tcb, freezeHalfOpen(tcb, false), listener.number, this.#numberOf(port), now);
+    listener.synQueue++;
+  }
+
+  /** A segment for the half-open connection `id`. */
+  segment(port: Port, family: 4 | 6, id: number, segment: Segment, now: number): void {
+    const listener = this.#listener(family, id);
+    const tcb = this.#thaw(family, id);
+    tcb.owner = port.owner;
+    this.#engine.trace?.segment('in', tcb, segment, now);
+    // The ACK that would complete the handshake.
+    if ((segment.flags & (ACK | RST | SYN)) === ACK && segment.ack === tcb.sndNxt) {
+      if (listener.full) {
+        if (this.#overflow(tcb, segment, now)) this.#forget(family, id, listener);
+        return;
+      }
+      const empty = segment.len === 0 && segment.seq === tcb.rcvNxt;
+      if (empty && tcb.retries < listener.deferAccept) {
+        this.#drop(tcb, segment, 'accept deferred', now);
+        this.#engine.counters.TCPDeferAcceptDrop++;
+        this.table.update(family, id, freezeHalfOpen(tcb, true), now);
+        return;
+      }
+    }
+    segmentArrives(tcb, segment, now);
+    if (tcb.state === SYN_RECEIVED) {
+      output(tcb, now);
+      this.table.update(family, id, freezeHalfOpen(tcb, this.table.isDeferred(family, id)), now);
+      return;
+    }
+    this.#forget(family, id, listener);
+    if (tcb.state > LISTEN) this.#engine.opened(tcb, port, listener);
+  }
+
+  /** An ACK for a listener, from nobody known. True where it brought a cookie back. */
+  cookie(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): boolean {
+    const { config, counters, trace } = this.#engine;
+    if ((segment.flags & (SYN | ACK | RST)) !== ACK || config.tcp_syncookies === 0) return false;
+    if (config.tcp_syncookies !== 2 && now - listener.lastCookie > COOKIE_LIFE) return false;
+    const tcb = thawCookie(this.#engine, this.#cookies, tuple, segment, this.#engine.pathMss(tuple, port), now);
+    if (tcb === null) {
+      counters.SyncookiesFailed++;
+      return false;
+    }
+    counters.SyncookiesRecv++;
+    tcb.owner = port.owner;
+    trace?.segment('in', tuple, segment, now);
+    if (listener.full) {
+      this.#overflow(tcb, segment, now);
+      return true;
+    }
+    // The state that it would have been in, had it been kept.
+    counters.PassiveOpens++;
+    trace?.state(tcb, LISTEN, SYN_RECEIVED, 'rcv SYN cookie', now);
+    segmentArrives(tcb, segment, now);
+    if (tcb.state > SYN_RECEIVED) this.#engine.opened(tcb, port, listener);
+    return true;
+  }
+
+  /** A listener closes: what was being opened for it is reset. */
+  abandon(listener: Listener): void {
+    const now = this.#engine.now();
+    for (const { family, id } of [...this.table.entries()]) {
+      if (this.table.listener(family, id) !== listener.number) continue;
+      const tcb = this.#thaw(family, id);
+      this.#forget(family, id, listener);
+      abort(tcb, now);
+    }
+  }
+
+  expire(now: number): void {
+    this.table.expire(now, this.#due);
+  }
+
+  /** The SYN,ACK is due again, or given up. */
+  #due = (family: 4 | 6, id: number): void => {
+    const now = this.#engine.now();
+    const { config } = this.#engine;
+    const listener = this.#listener(family, id);
+    const tcb = this.#thaw(family, id);
+    const deferred = this.table.isDeferred(family, id);
+    // While it waits for text, and until the last chance, it has its ACK: nothing is sent again (Linux's tcp_defer_accept).
+    const patience = listener.deferAccept - 1;
+    if (deferred && (tcb.retries < patience || (tcb.retries === patience && patience >= config.tcp_synack_retries))) {
+      tcb.retries++;
+      tcb.retransmitAt = now + synAckTimeout(config, tcb.retries);
+      this.table.update(family, id, freezeHalfOpen(tcb, true), now);
+      return;
+    }
+    timeout(tcb, now);
+    if (tcb.state === SYN_RECEIVED) this.table.update(family, id, freezeHalfOpen(tcb, deferred), now);
+    else this.#forget(family, id, listener);
+  };
+
+  /** Nobody accepts: as if the ACK had been lost, or a RST (`tcp_abort_on_overflow`): true. */
+  #overflow(tcb: Tcb, segment: Segment, now: number): boolean {
+    const { counters, config } = this.#engine;
+    counters.ListenOverflows++;
+    counters.ListenDrops++;
+    if (config.tcp_abort_on_overflow) {
+      abort(tcb, now);
+      return true;
+    }
+    this.#drop(tcb, segment, 'accept queue full', now);
+    return false;
+  }
+
+  #drop(tcb: Tcb, segment: Segment, reason: 'accept queue full' | 'accept deferred', now: number): void {
+    this.#engine.counters.drops[reason]++;
+    this.#engine.trace?.drop(tcb, segment, reason, now);
+  }
+
+  #thaw(family: 4 | 6, id: number): Tcb {
+    const engine = this.#engine;
+    const tuple = this.table.tuple(family, id);
+    const port = this.#ports[this.table.device(family, id)]!;
+    const record = this.table.read(family, id, engine.timestampOffset(tuple));
+    const tcb = thawHalfOpen(engine, tuple, record, engine.pathMss(tuple, port));
+    tcb.owner = port.owner;
+    return tcb;
+  }
+
+  #forget(family: 4 | 6, id: number, listener: Listener): void {
+    this.table.remove(family, id);
+    listener.synQueue--;
+  }
+
+  #listener(family: 4 | 6, id: number): Listener {
+    return this.#engine.listeners.numbered(this.table.listener(family, id));
+  }
+
+  #numberOf(port: Port): number {
+    const there = this.#ports.indexOf(port);
+    return there >= 0 ? there : this.#ports.push(port) - 1;
+  }
+}
