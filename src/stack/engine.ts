@@ -51,6 +51,8 @@ export class Engine implements Environment {
   readonly passive: PassiveOpens;
   readonly warnings = new Warnings();
   trace: Trace | null;
+  /** Closed: what is left in TIME-WAIT wakes nobody. */
+  halted = false;
 
   readonly #isn: IsnGenerator;
   readonly #slabs = new Slabs();
@@ -401,6 +403,7 @@ export class Engine implements Environment {
   #wake(): void {
     let next = Math.min(this.timers.next, this.timeWait.nextExpiry, this.passive.table.nextExpiry);
     for (const clock of this.clocks) next = Math.min(next, clock.next());
+    if (this.halted) next = Number.POSITIVE_INFINITY;
     if (next === this.#wakeAt) return;
     this.#wakeAt = next;
     this.host.wakeAt(next, this.#awake);

@@ -193,10 +193,11 @@ export class Stack {
     return stats(this.#engine);
   }
 
-  /** Resets what is open, and closes the devices. */
+  /** Resets what is open, closes the devices, and forgets what waits: nothing wakes the host any more. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#engine.halted = true;
     for (const listener of [...this.#engine.listeners]) listener.close();
     for (const connection of [...this.#engine.demux]) connection.abort();
     for (const port of this.#ports) port.device.close();
