@@ -15,8 +15,8 @@ import {
   type SystemError,
 } from './errors.ts';
 import type { TcpHandle } from './handle.ts';
-import type { Lookup, LookupAddress } from './home.ts';
-import { HOME, type Socket, type SocketOptions } from './socket.ts';
+import { HOME, type Lookup, type LookupAddress } from './home.ts';
+import type { Socket, SocketOptions } from './socket.ts';
 import { checkBoolean, checkDelay, checkFunction, checkNumber, checkPort, checkString } from './validate.ts';
 
 /** What `connect` understands; `node:net`'s documentation says what each is for. */

@@ -7,9 +7,9 @@ import { Hold } from '../host.ts';
 import { type Callback, normalize } from './arguments.ts';
 import { callable } from './callable.ts';
 import { type ConnectSettings, connectPath } from './connect.ts';
-import type { Lookup, NetHome } from './home.ts';
+import { HOME, type Lookup, type NetHome } from './home.ts';
 import { Server, type ServerOptions, setUpServer } from './server.ts';
-import { duplexOptions, HOME, Socket, type SocketOptions, setUp } from './socket.ts';
+import { duplexOptions, Socket, type SocketOptions, setUp } from './socket.ts';
 import { checkBoolean, checkDelay } from './validate.ts';
 
 /** `node:net`'s own type: what `createNet` gives has every name of it. */

@@ -2,6 +2,9 @@ import type { Home } from './handle.ts';
 import type { Server, ServerOptions } from './server.ts';
 import type { Socket, SocketOptions } from './socket.ts';
 
+/** Where the classes of one `createNet` keep where they live: on their prototypes. */
+export const HOME = Symbol('home');
+
 /** What the parts of one `createNet` share. */
 export interface NetHome extends Home {
   /** Defaults of `connect`. */

@@ -15,10 +15,10 @@ import {
   systemError,
 } from './errors.ts';
 import type { TcpHandle } from './handle.ts';
-import type { NetHome } from './home.ts';
+import { HOME, type NetHome } from './home.ts';
 import { ListenHandle, type ServerHandle } from './listen-handle.ts';
 import { RealServerHandle } from './real-server.ts';
-import { HOME, type Socket, seconds } from './socket.ts';
+import { type Socket, seconds } from './socket.ts';
 import { checkAbortSignal, checkPort } from './validate.ts';
 
 export interface ServerOptions {

@@ -13,7 +13,7 @@ import {
   systemError,
 } from './errors.ts';
 import { type HandleOwner, type Piece, TcpHandle } from './handle.ts';
-import type { NetHome } from './home.ts';
+import { HOME, type NetHome } from './home.ts';
 import type { Server } from './server.ts';
 import { checkFunction, timerDelay } from './validate.ts';
 
@@ -34,8 +34,6 @@ export interface SocketOptions extends DuplexOptions {
   fd?: number;
 }
 
-/** Where a socket's class keeps where it lives: on its prototype. */
-export const HOME = Symbol('home');
 const INTERNAL = Symbol('internal');
 
 type WriteCallback = (error?: Error | null) => void;
