@@ -62,6 +62,11 @@ function run(test, worker) {
   const env = { ...process.env, NODE_TEST_DIR: temporary, TEST_THREAD_ID: `${worker}`, TEST_SERIAL_ID: `${worker}` };
   if (!isSequential(test)) env.TEST_PARALLEL = '1';
   env.SYNFIN_ROOT = root;
+  const riders = /^node-(http)$/.exec(test.list)?.[1];
+  if (riders !== undefined && !values.stock) {
+    env.SYNFIN_RIDERS = riders;
+    if (!flags.includes('--expose-internals')) flags.push('--expose-internals');
+  }
   const args = [...flags, ...(values.stock ? [] : ['--require', hook]), path];
   const started = Date.now();
   return new Promise((done) => {

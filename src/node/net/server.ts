@@ -53,7 +53,8 @@ const listenChannel = tracingChannel('net.server.listen');
 
 /** `net.Server` of a stack. */
 export class Server extends EventEmitter {
-  // Declared, not initialised: a constructor that is called on an object sets them (`callable`).
+  // Declared, not initialised: a constructor that is called on an object sets them (`callable`); and
+  // for such objects nothing has a `#` name.
   declare readonly [HOME]: NetHome;
   declare _connections: number;
   declare _handle: ServerHandle | null;
@@ -84,21 +85,21 @@ export class Server extends EventEmitter {
     const backlog = settings.backlog || backlogOf(args[1]) || backlogOf(args[2]) || DEFAULT_BACKLOG;
     if (listenChannel.asyncStart.hasSubscribers) listenChannel.asyncStart.publish({ server: this, options: settings });
     if (isKernels(settings)) {
-      this.#listenOn(new RealServerHandle(this), (handle) => handle.listen(settings, backlog), `${settings.fd}`, -1);
+      this._listenOn(new RealServerHandle(this), (handle) => handle.listen(settings, backlog), `${settings.fd}`, -1);
       return this;
     }
-    if (settings.signal !== undefined) this.#closeOn(settings.signal);
+    if (settings.signal !== undefined) this._closeOn(settings.signal);
     const none = args.length === 0 || typeof args[0] === 'function';
     if (none || ('port' in settings && settings.port === undefined) || settings.port === null) settings.port = 0;
     if (typeof settings.port === 'number' || typeof settings.port === 'string') {
       const port = checkPort(settings.port, 'options.port');
       const { host, ipv6Only = false } = settings;
-      if (host) this.#lookUp(host, port, backlog, ipv6Only);
-      else this.#bind(null, port, backlog, ipv6Only);
+      if (host) this._lookUp(host, port, backlog, ipv6Only);
+      else this._bind(null, port, backlog, ipv6Only);
       return this;
     }
     if (typeof settings.path === 'string') {
-      this.#listenOn(new RealServerHandle(this), (handle) => handle.listen(settings, backlog), settings.path, -1);
+      this._listenOn(new RealServerHandle(this), (handle) => handle.listen(settings, backlog), settings.path, -1);
       return this;
     }
     if (!('port' in settings || 'path' in settings)) {
@@ -107,7 +108,7 @@ export class Server extends EventEmitter {
     throw invalidValue('options', 'is invalid', settings);
   }
 
-  #lookUp(host: string, port: number, backlog: number, ipv6Only: boolean): void {
+  private _lookUp(host: string, port: number, backlog: number, ipv6Only: boolean): void {
     const id = ++this._listeningId;
     const lookup = this[HOME].lookup ?? dns.lookup;
     lookup(
@@ -116,19 +117,19 @@ export class Server extends EventEmitter {
       ((error: Error | null, address: string) => {
         if (this._listeningId !== id) return;
         if (error) this.emit('error', error);
-        else this.#bind(address, port, backlog, ipv6Only);
+        else this._bind(address, port, backlog, ipv6Only);
       }) as never,
     );
   }
 
   /** No address: every address, of both families where there are both. */
-  #bind(address: string | null, port: number, backlog: number, ipv6Only: boolean): void {
+  private _bind(address: string | null, port: number, backlog: number, ipv6Only: boolean): void {
     const handle = new ListenHandle(this[HOME]);
     const host = address ?? '::';
-    this.#listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only), host, port);
+    this._listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only), host, port);
   }
 
-  #listenOn<H extends ServerHandle>(
+  private _listenOn<H extends ServerHandle>(
     handle: H,
     listen: (handle: H) => ErrorName | null,
     where: string,
@@ -152,7 +153,7 @@ export class Server extends EventEmitter {
     });
   }
 
-  #closeOn(signal: AbortSignal): void {
+  private _closeOn(signal: AbortSignal): void {
     checkAbortSignal(signal, 'options.signal');
     const onAborted = (): void => {
       this.close();

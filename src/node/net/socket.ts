@@ -64,7 +64,8 @@ class Internals {
 
 /** `net.Socket` of a stack. */
 export class Socket extends Duplex implements HandleOwner {
-  // Declared, not initialised: a constructor that is called on an object sets them (`callable`).
+  // Declared, not initialised: a constructor that is called on an object sets them (`callable`); and
+  // for such objects nothing has a `#` name.
   declare readonly [HOME]: NetHome;
   declare [INTERNAL]: Internals;
   declare connecting: boolean;
@@ -177,34 +178,39 @@ export class Socket extends Duplex implements HandleOwner {
   }
 
   override resume(): this {
-    this.#startOnread();
+    this._startOnread();
     return super.resume();
   }
 
   override read(size?: number): unknown {
-    this.#startOnread();
+    this._startOnread();
     return super.read(size);
   }
 
-  #startOnread(): void {
+  private _startOnread(): void {
     if (this[INTERNAL].onread !== null && !this.connecting) this._handle?.readStart();
   }
 
   // Writing.
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
-    if (this.#later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
+    if (this._later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
     const { bytes, copy } = piece(chunk, encoding);
-    this._handle!.write(bytes, copy, (error) => this.#written(error, callback));
+    this._handle!.write(bytes, copy, (error) => this._written(error, callback));
   }
 
   override _writev(chunks: Chunk[], callback: WriteCallback): void {
-    if (this.#later(chunks, '', () => this._writev(chunks, callback), callback)) return;
-    this._handle!.writev(gather(chunks), (error) => this.#written(error, callback));
+    if (this._later(chunks, '', () => this._writev(chunks, callback), callback)) return;
+    this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
   }
 
   /** True where it cannot be written now: `again` is called when it can, or `callback` with the reason that it never will. */
-  #later(data: Chunk[] | Buffer | string, encoding: string, again: () => void, callback: WriteCallback): boolean {
+  private _later(
+    data: Chunk[] | Buffer | string,
+    encoding: string,
+    again: () => void,
+    callback: WriteCallback,
+  ): boolean {
     if (this.connecting) {
       this._pendingData = data;
       this._pendingEncoding = encoding;
@@ -226,7 +232,7 @@ export class Socket extends Duplex implements HandleOwner {
     return false;
   }
 
-  #written(error: ErrorName | null, callback: WriteCallback): void {
+  private _written(error: ErrorName | null, callback: WriteCallback): void {
     if (this.destroyed) callback(null);
     else if (error !== null) callback(systemError(error, 'write'));
     else {
@@ -362,34 +368,34 @@ export class Socket extends Duplex implements HandleOwner {
   // What it is.
 
   address(): Name {
-    return this.#localName();
+    return this._localName();
   }
 
   get localAddress(): string | undefined {
-    return this.#localName().address;
+    return this._localName().address;
   }
 
   get localPort(): number | undefined {
-    return this.#localName().port;
+    return this._localName().port;
   }
 
   get localFamily(): string | undefined {
-    return this.#localName().family;
+    return this._localName().family;
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteName().address;
+    return this._remoteName().address;
   }
 
   get remotePort(): number | undefined {
-    return this.#remoteName().port;
+    return this._remoteName().port;
   }
 
   get remoteFamily(): string | undefined {
-    return this.#remoteName().family;
+    return this._remoteName().family;
   }
 
-  #localName(): Name {
+  private _localName(): Name {
     if (this._handle === null) return {};
     if (this._sockname !== null) return this._sockname;
     const name: Name = {};
@@ -398,7 +404,7 @@ export class Socket extends Duplex implements HandleOwner {
     return name;
   }
 
-  #remoteName(): Name {
+  private _remoteName(): Name {
     if (this._handle === null || this.connecting) return this._peername ?? {};
     if (this._peername !== null) return this._peername;
     const name: Name = {};
