@@ -22,6 +22,9 @@ export class Listener implements TcpListener {
   lastCookie = Number.NEGATIVE_INFINITY;
   /** A handshake's ACK without text is left aside until the SYN,ACK would have been sent again so often (`tcp_defer_accept`). */
   deferAccept = 0;
+  /** Connections accepted by Fast Open whose handshake may still go on, and how many there are. */
+  fastOpen = 0;
+  fastOpenPending = 0;
   readonly #engine: Engine;
   #waiting: Connection[] = [];
 

@@ -1,6 +1,13 @@
 import { abort, output, segmentArrives, timeout } from '../tcp/connection.ts';
 import { answerWithCookie } from '../tcp/events/listen.ts';
 import { openPassive } from '../tcp/events/open.ts';
+import {
+  type FastOpen,
+  FastOpenCookies,
+  TFO_ALL_LISTENERS,
+  TFO_SERVER,
+  TFO_SERVER_WITHOUT_COOKIE,
+} from '../tcp/fast-open.ts';
 import { freezeHalfOpen, synAckTimeout, thawHalfOpen } from '../tcp/half-open.ts';
 import { LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
 import { COOKIE_LIFE, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
@@ -21,14 +28,16 @@ export class PassiveOpens {
   readonly table: HalfOpenTable;
   readonly #engine: Engine;
   readonly #cookies: SynCookies;
+  readonly #fastOpenCookies: FastOpenCookies;
   /** The devices that SYNs came by: records name them by number. */
   readonly #ports: Port[] = [];
 
-  /** `key`: 32 secret bytes. */
+  /** `key`: 48 secret bytes. */
   constructor(engine: Engine, hash: HalfSipHash, key: Uint8Array) {
     this.#engine = engine;
     this.table = new HalfOpenTable(hash);
-    this.#cookies = new SynCookies(key);
+    this.#cookies = new SynCookies(key.subarray(0, 32));
+    this.#fastOpenCookies = new FastOpenCookies(key.subarray(32, 48));
   }
 
   /** A SYN for a listener, from nobody known. `reopens`: its four-tuple was in TIME-WAIT, and its ISS has to be beyond what was used. */
@@ -62,10 +71,37 @@ export class PassiveOpens {
       answerWithCookie(tcb, segment, this.#cookies, now);
       return;
     }
+    tcb.fastOpen = this.#fastOpen(listener, tuple, segment);
     segmentArrives(tcb, segment, now);
     if (tcb.state !== SYN_RECEIVED) return;
+    if (tcb.fastOpen?.accepted) {
+      this.#engine.opened(tcb, port, listener);
+      return;
+    }
     this.table.add(tcb, freezeHalfOpen(tcb, false), listener.number, this.#numberOf(port), now);
     listener.synQueue++;
+  }
+
+  /** RFC 7413 §4.1.2, §4.2.2: what a SYN's Fast Open option gets; null: nothing, and the SYN is as any other. */
+  #fastOpen(listener: Listener, tuple: FourTuple, segment: Segment): FastOpen | null {
+    const { config, counters } = this.#engine;
+    const bits = config.tcp_fastopen;
+    const most = listener.fastOpen > 0 || (bits & TFO_ALL_LISTENERS) === 0 ? listener.fastOpen : listener.backlog;
+    if ((bits & TFO_SERVER) === 0 || most === 0) return null;
+    const answer = this.#fastOpenCookies.answer(tuple, segment, (bits & TFO_SERVER_WITHOUT_COOKIE) !== 0);
+    if (answer === null) return null;
+    if (!answer.accepted) {
+      if (segment.fastOpenLength === 0) counters.TCPFastOpenCookieReqd++;
+      else counters.TCPFastOpenPassiveFail++;
+      return answer;
+    }
+    // RFC 7413 §5.1: anybody who once had a cookie can fill memory so.
+    if (listener.fastOpenPending >= most) {
+      counters.TCPFastOpenListenOverflow++;
+      return null;
+    }
+    counters.TCPFastOpenPassive++;
+    return answer;
   }
 
   /** A segment for the half-open connection `id`. */

@@ -103,6 +103,12 @@ export interface ListenOptions {
    * default: when the handshake is done.
    */
   readonly deferAccept?: number;
+  /**
+   * TCP Fast Open (RFC 7413): connections whose SYN brings a good cookie are accepted with its text, before their handshake is done; at most so many
+   * whose handshake is not. Needs bit 2 of `tcp_fastopen`. A SYN that was duplicated may be accepted twice: for requests that may be repeated. 0, the
+   * default: none.
+   */
+  readonly fastOpen?: number;
 }
 
 export interface ConnectOptions {
@@ -112,6 +118,13 @@ export interface ConnectOptions {
   readonly localAddress?: IpAddress;
   /** Default: an ephemeral one (RFC 6056). */
   readonly localPort?: number;
+  /** Text to send first: what of it the send buffer has no room for is not taken (`unacknowledged` tells). */
+  readonly data?: Uint8Array;
+  /**
+   * TCP Fast Open (RFC 7413): `data` leaves on the SYN where the server has given us a cookie before; else we ask for one. The server may get `data`
+   * twice: for requests that may be repeated.
+   */
+  readonly fastOpen?: boolean;
   readonly events?: SocketEvents;
 }
 

@@ -3,7 +3,6 @@ import { type Hop, Routes } from '../ip/routes.ts';
 import type { Device } from '../link/device.ts';
 import { Loopback } from '../link/loopback.ts';
 import { linux, type TcpConfig } from '../tcp/config.ts';
-import { openActive } from '../tcp/events/open.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
@@ -145,6 +144,7 @@ export class Stack {
     const length = Math.min(Math.max(0, backlog), this.config.somaxconn);
     const listener = new Listener(this.#engine, address, chosen, only, length);
     listener.deferAccept = retransmissionsIn(options.deferAccept ?? 0, this.config);
+    listener.fastOpen = options.fastOpen ?? 0;
     listeners.add(listener);
     if (onSocket !== undefined) {
       listener.onConnection = () => {
@@ -175,12 +175,8 @@ export class Stack {
       throw new StackError('EINVAL', `${local} cannot connect to ${remote}: they are of two families`);
     }
     if (!this.#addresses.has(local)) throw new StackError('EADDRNOTAVAIL', `${local} is not an address of this stack`);
-    const tuple = this.#tuple(local, localPort, remote, remotePort);
-    const connection = this.#engine.create(tuple, hop.device);
-    if (events !== undefined) connection.events = events;
-    openActive(connection.tcb, this.#engine.now());
-    this.#engine.settle(connection);
-    return connection;
+    const tuple = this.#tuple(local, localPort, remote, remotePort, hop.device.isLoopback);
+    return this.#engine.connect(tuple, hop.device, events, options.fastOpen === true, options.data);
   }
 
   /** Every connection and listener, in the columns of `ss`. */
@@ -212,12 +208,16 @@ export class Stack {
     return this.#routes.lookup(remote);
   }
 
-  #tuple(localAddress: IpAddress, localPort: number, remoteAddress: IpAddress, remotePort: number): FourTuple {
-    const { demux, timeWait, listeners } = this.#engine;
-    const free = (port: number): boolean => {
-      const tuple = { localAddress, localPort: port, remoteAddress, remotePort };
-      return demux.find(localAddress, port, remoteAddress, remotePort) === null && !timeWait.has(tuple);
-    };
+  #tuple(
+    localAddress: IpAddress,
+    localPort: number,
+    remoteAddress: IpAddress,
+    remotePort: number,
+    isLoopback: boolean,
+  ): FourTuple {
+    const { listeners } = this.#engine;
+    const free = (port: number): boolean =>
+      this.#engine.isFree({ localAddress, localPort: port, remoteAddress, remotePort }, isLoopback);
     if (localPort !== 0) {
       if (listeners.find(localAddress, localPort) !== null || !free(localPort)) {
         throw new StackError('EADDRINUSE', `${localAddress}:${localPort} is in use: choose another port, or none`);

@@ -159,9 +159,24 @@ export class TimeWaitTable {
     return this.#of(family).records.find(l0, l1, l2, l3, r0, r1, r2, r3, ports);
   }
 
-  has({ localAddress: l, localPort, remoteAddress: r, remotePort }: FourTuple): boolean {
+  has(tuple: FourTuple): boolean {
+    return this.#idOf(tuple) >= 0;
+  }
+
+  /** The record of a tuple; null where it is not there. */
+  get(tuple: FourTuple, tsOffset: number): TimeWaitRecord | null {
+    const id = this.#idOf(tuple);
+    return id < 0 ? null : this.record(tuple.localAddress.family, id, tsOffset);
+  }
+
+  /** Forgets a tuple, which must be there. */
+  forget(tuple: FourTuple): void {
+    this.remove(tuple.localAddress.family, this.#idOf(tuple));
+  }
+
+  #idOf({ localAddress: l, localPort, remoteAddress: r, remotePort }: FourTuple): number {
     const ports = portsWord(localPort, remotePort);
-    return this.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, ports) >= 0;
+    return this.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, ports);
   }
 
   tuple(family: 4 | 6, id: number): FourTuple {

@@ -75,6 +75,10 @@ export interface TcpConfig {
   /** TIME-WAIT in all: 2 MSL (RFC 9293 §3.6: MSL 2 minutes; Linux: 60 s in all). */
   readonly timeWait: number;
   readonly tcp_max_tw_buckets: number;
+  /** An outgoing connection may take the four-tuple of one in TIME-WAIT with timestamps, a second old (RFC 6191): 0 never, 1 always, 2 on loopback. */
+  readonly tcp_tw_reuse: 0 | 1 | 2;
+  /** Connections that no application holds any more and that still have something to send or to wait for; one more is reset. */
+  readonly tcp_max_orphans: number;
   /** Ignore RSTs in TIME-WAIT (RFC 1337). */
   readonly tcp_rfc1337: boolean;
 
@@ -85,6 +89,13 @@ export interface TcpConfig {
   readonly tcp_abort_on_overflow: boolean;
   /** SYN cookies (RFC 4987): 0 never, 1 where a SYN finds `tcp_max_syn_backlog` reached, 2 for every SYN. */
   readonly tcp_syncookies: 0 | 1 | 2;
+  /**
+   * Fast Open (RFC 7413), bits: 1 as a client, 2 as a server (of listeners that ask for it), 4 a client sends text without a cookie, 0x200 a server takes
+   * it, 0x400 every listener does.
+   */
+  readonly tcp_fastopen: number;
+  /** After a connection that vanished no client uses it for so long, µs, doubling; 0: it goes on. */
+  readonly tcp_fastopen_blackhole_timeout_sec: number;
 
   /** Challenge ACKs a second, per stack (RFC 5961 §7). */
   readonly tcp_challenge_ack_limit: number;
@@ -138,11 +149,15 @@ export const linux: TcpConfig = {
   tcp_fin_timeout: 60 * SECOND,
   timeWait: 60 * SECOND,
   tcp_max_tw_buckets: 131_072,
+  tcp_tw_reuse: 2,
+  tcp_max_orphans: 65_536,
   tcp_rfc1337: false,
   tcp_max_syn_backlog: 4096,
   somaxconn: 4096,
   tcp_abort_on_overflow: false,
   tcp_syncookies: 1,
+  tcp_fastopen: 1,
+  tcp_fastopen_blackhole_timeout_sec: 0,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
   ip_local_port_range: [32_768, 60_999],

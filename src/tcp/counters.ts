@@ -19,6 +19,14 @@ export class Counters {
   SyncookiesSent = 0;
   SyncookiesRecv = 0;
   SyncookiesFailed = 0;
+  /** Fast Open: SYNs with text that was acknowledged, or not, as client; taken, or not, as server; requests for a cookie that came. */
+  TCPFastOpenActive = 0;
+  TCPFastOpenActiveFail = 0;
+  TCPFastOpenPassive = 0;
+  TCPFastOpenPassiveFail = 0;
+  TCPFastOpenListenOverflow = 0;
+  TCPFastOpenCookieReqd = 0;
+  TCPFastOpenBlackhole = 0;
   /** ACKs without text, of handshakes whose listener waits for text. */
   TCPDeferAcceptDrop = 0;
   TCPTimeouts = 0;
@@ -30,6 +38,9 @@ export class Counters {
   TCPAbortOnData = 0;
   TCPAbortOnClose = 0;
   TCPTimeWaitOverflow = 0;
+  /** Outgoing connections that took over a four-tuple in TIME-WAIT. */
+  TWRecycled = 0;
+  TCPAbortOnMemory = 0;
   TCPOFOQueue = 0;
   TCPOFODrop = 0;
   TCPDSACKOldSent = 0;

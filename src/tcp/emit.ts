@@ -30,7 +30,7 @@ export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, l
     out.payloadOffset = offset;
     out.payloadLength = length;
     const mss = tcb.sndMss - optionLength(out.hasTimestamps, out.sackCount);
-    if (length > mss) out.gsoSize = mss;
+    if (length > mss && (flags & SYN) === 0) out.gsoSize = mss;
   }
   if (tcb.ecn !== NO_ECN) stampEcn(tcb, out);
   if (tcb.urgentPending && (flags & (SYN | RST)) === 0) putUrgent(tcb);

@@ -30,7 +30,8 @@ export function finish(tcb: Tcb, cause: Cause, now: number): void {
  * instead, and the application, which has never heard of it, hears nothing (MUST-11).
  */
 export function fail(tcb: Tcb, failure: Failure, cause: Cause, now: number): void {
-  if (tcb.state === SYN_RECEIVED && tcb.passive && (cause === 'rcv RST' || cause === 'rcv SYN in window')) {
+  const heardOf = !tcb.passive || tcb.fastOpen?.accepted === true;
+  if (tcb.state === SYN_RECEIVED && !heardOf && (cause === 'rcv RST' || cause === 'rcv SYN in window')) {
     returnToListen(tcb, cause, now);
     return;
   }

@@ -20,6 +20,10 @@ export interface Environment {
   timestampOffset(tuple: FourTuple): number;
   /** Takes one from this second's challenge ACKs; false when there is none left (RFC 5961 §7, CVE-2016-5696). */
   challengeAck(now: number): boolean;
+  /** A SYN,ACK answers a SYN of ours with the Fast Open option (RFC 7413 §4.1.3). */
+  fastOpenAnswered?(tcb: Tcb, synAck: Segment, now: number): void;
+  /** A connection that sent text on its SYN hears nothing any more. */
+  fastOpenVanished?(tcb: Tcb, now: number): void;
   /** Memory for received text: `size` bytes that nobody else refers to. */
   allocate(size: number): Uint8Array;
   /** Takes such memory back, where it is of the size that is used again (`RECYCLED`), and nobody refers to it any more. */

@@ -87,7 +87,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: CLOSING, to: TIME_WAIT, causes: ['rcv ACK of FIN'] },
   { from: CLOSING, to: CLOSED, causes: ['ABORT', 'rcv RST', 'ICMP error', 'timeout'] },
   { from: LAST_ACK, to: CLOSED, causes: ['rcv ACK of FIN', 'ABORT', 'rcv RST', 'ICMP error', 'timeout'] },
-  { from: TIME_WAIT, to: CLOSED, causes: ['timeout', 'ABORT', 'rcv RST', 'rcv SYN'] },
+  { from: TIME_WAIT, to: CLOSED, causes: ['timeout', 'ABORT', 'rcv RST', 'rcv SYN', 'active OPEN'] },
 ];
 
 /** LEGAL[from] has bit `to` set where the table has that arrow. */

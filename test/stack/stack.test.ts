@@ -206,4 +206,60 @@ describe('Stack', () => {
     run(2_000_000);
     expect(log).toEqual(['a', 'b']);
   });
+
+  it('takes over a four-tuple in TIME-WAIT for an outgoing connection, with timestamps and after a second (tcp_tw_reuse)', () => {
+    for (const [reuse, timestamps, age, works] of [
+      [1, true, 1_100_000, true],
+      [1, true, 900_000, false],
+      [1, false, 1_100_000, false],
+      [2, true, 1_100_000, false],
+      [0, true, 1_100_000, false],
+    ] as const) {
+      const { left, right, run, time } = world({
+        config: { ...linux, tcp_tw_reuse: reuse, tcp_timestamps: timestamps },
+      });
+      right.listen({ port: 80 }, (socket) => collect(socket, []));
+      const options = { remoteAddress: ip('10.0.0.2'), remotePort: 80, localPort: 5000 };
+      const client = left.connect(options);
+      client.events = { onConnect: () => client.close() };
+      run(time.now + 1000);
+      expect(client.state).toBe(TIME_WAIT);
+      run(time.now + age);
+      if (!works) {
+        expect(() => left.connect(options)).toThrow(/in use/);
+        continue;
+      }
+      const again = left.connect(options);
+      expect(client.state).toBe(CLOSED);
+      run(time.now + 1000);
+      expect(again.state).toBe(ESTABLISHED);
+      expect(left.counters.TWRecycled).toBe(1);
+    }
+  });
+
+  it('resets connections that nobody holds beyond tcp_max_orphans, and says so', () => {
+    const { left, right, run, time } = world({ config: { ...linux, tcp_max_orphans: 2 } });
+    const warnings: string[] = [];
+    left.onWarning = (w) => warnings.push(w.message);
+    const log: string[] = [];
+    right.listen({ port: 80 }, (socket) => {
+      socket.events = { onClose: (failure) => log.push(`${failure}`) };
+    });
+    const clients = [1, 2, 3].map(() => left.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80 }));
+    run(time.now + 1000);
+    for (const client of clients) client.close();
+    run(time.now + 1000);
+    // The peer does not close: two wait for it in FIN-WAIT-2.
+    expect(left.stats().states['FIN-WAIT-2']).toBe(2);
+    expect(log).toEqual(['reset']);
+    expect(left.counters.TCPAbortOnMemory).toBe(1);
+    expect(warnings[0]).toContain('tcp_max_orphans');
+    run(time.now + 61_000_000);
+    expect(left.stats().connections).toBe(0);
+    const next = left.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80 });
+    run(time.now + 1000);
+    next.close();
+    run(time.now + 1000);
+    expect(left.stats().states['FIN-WAIT-2']).toBe(1);
+  });
 });

@@ -1,9 +1,10 @@
 import { ACK, RST, type Segment, SYN } from '../../wire/segment.ts';
+import { startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
 import { emitResetFor } from '../emit.ts';
 import { takeSynOptions } from '../options.ts';
 import { sendSyn, startSending } from '../output.ts';
-import { startReceiving } from '../receive.ts';
+import { startReceiving, takeText } from '../receive.ts';
 import { SYN_RECEIVED, setState } from '../state.ts';
 import { cookieSequence, limitToCookie, type SynCookies } from '../syn-cookie.ts';
 import type { Tcb } from '../tcb.ts';
@@ -49,8 +50,14 @@ export function segmentArrivesInListen(tcb: Tcb, segment: Segment, now: number):
   setState(tcb, SYN_RECEIVED, 'rcv SYN', now);
   setSendWindow(tcb, segment, segment.wnd);
   tcb.lastHeard = now;
+  // RFC 7413 §4.2.2: with a good cookie the text counts at once. Else it is not taken, nor is a FIN: the peer, which sees it unacknowledged, sends it
+  // again (§3.10.7.2 lets it be queued).
+  if (tcb.fastOpen?.accepted) {
+    const text = Math.min(segment.payloadLength, tcb.receiveBuffer.space);
+    if (text > 0) takeText(tcb, 0, segment.bytes, segment.payloadOffset, text);
+    startWindow(tcb);
+  }
   sendSyn(tcb, now);
   restartRetransmission(tcb, now);
-  // Text or FIN on the SYN is not taken: the peer, which sees it unacknowledged, sends it again (§3.10.7.2 lets it be queued).
   return null;
 }

@@ -5,7 +5,7 @@ import type { DropReason } from '../drop.ts';
 import { emitResetFor } from '../emit.ts';
 import { fail } from '../ending.ts';
 import { takeSynOptions } from '../options.ts';
-import { sendSyn } from '../output.ts';
+import { sendSyn, settleSynText } from '../output.ts';
 import { startReceiving } from '../receive.ts';
 import { ESTABLISHED, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -35,10 +35,12 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
   startReceiving(tcb, segment.seq);
   takeSynOptions(tcb, segment, now);
   tcb.lastHeard = now;
+  if (tcb.fastOpen !== null) tcb.env.fastOpenAnswered?.(tcb, segment, now);
   if (acked) {
     setState(tcb, ESTABLISHED, 'rcv SYN,ACK', now);
     setSendWindow(tcb, segment, segment.wnd);
     acknowledge(tcb, segment, now);
+    settleSynText(tcb, now);
     handshakeDone(tcb, now);
     oweAck(tcb);
     // What else it carries goes on at the sixth check (§3.10.7.3).
@@ -49,6 +51,7 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
   // A SYN alone: simultaneous open (§3.5, figure 8; MUST-10). Our SYN goes out again, now with an ACK.
   setState(tcb, SYN_RECEIVED, 'rcv SYN', now);
   setSendWindow(tcb, segment, segment.wnd);
+  settleSynText(tcb, now);
   sendSyn(tcb, now);
   restartRetransmission(tcb, now);
   return null;

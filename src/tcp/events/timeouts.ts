@@ -44,7 +44,12 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   tcb.env.trace?.timer(tcb, 'retransmission', now);
   tcb.env.counters.TCPTimeouts++;
   if (tcb.retries === 0) tcb.retriesSince = now - tcb.rto;
-  if (mayGiveUp(tcb, now)) {
+  const over = mayGiveUp(tcb, now);
+  if (tcb.fastOpen !== null && tcb.fastOpen.synText > 0 && (tcb.retries === 2 || (over && tcb.retries < 2))) {
+    tcb.env.counters.TCPFastOpenBlackhole++;
+    tcb.env.fastOpenVanished?.(tcb, now);
+  }
+  if (over) {
     giveUp(tcb, now);
     return;
   }

@@ -1,0 +1,89 @@
+import type { Segment } from '../wire/segment.ts';
+import { SipHash } from './siphash.ts';
+import type { FourTuple } from './trace.ts';
+
+/**
+ * TCP Fast Open (RFC 7413): text on the SYN, from a client that shows by a cookie that it has been at its address before. What of it is a connection's
+ * is here, and the server's cookies; the client's are in the stack, which has them for all its connections.
+ */
+
+/** Bits of `tcp_fastopen`, Linux's. */
+export const TFO_CLIENT = 1;
+export const TFO_SERVER = 2;
+/** A client sends text without having a cookie; a server takes it; every listener does. */
+export const TFO_CLIENT_WITHOUT_COOKIE = 4;
+export const TFO_SERVER_WITHOUT_COOKIE = 0x200;
+export const TFO_ALL_LISTENERS = 0x400;
+
+/** Of the bytes that options may take of a SYN: as Linux, all. */
+const OPTIONS = 40;
+const NO_COOKIE = new Uint8Array(0);
+
+/** What Fast Open adds to a connection that uses it. */
+export class FastOpen {
+  /** On our next SYN: empty to ask for one. On a SYN,ACK: the client's from now on. Null: no option. A SYN sent again has none. */
+  cookie: Uint8Array | null;
+  /** As a server: the SYN's cookie was ours. The connection is the application's already, and text may flow, before the handshake is done. */
+  readonly accepted: boolean;
+  /** As a client: text that the SYN may carry, bytes, before options; 0 none. */
+  readonly mss: number;
+  /** Text that our SYN carried. */
+  synText = 0;
+
+  constructor(cookie: Uint8Array | null, accepted: boolean, mss: number) {
+    this.cookie = cookie;
+    this.accepted = accepted;
+    this.mss = mss;
+  }
+
+  /** How much of `queued` bytes goes with the SYN. */
+  textOfSyn(queued: number, pathMss: number): number {
+    return Math.max(0, Math.min(queued, Math.min(this.mss, pathMss) - OPTIONS));
+  }
+}
+
+/** A server's cookies (§4.1.2): a keyed hash of both addresses, nothing kept. */
+export class FastOpenCookies {
+  static readonly LENGTH = 8;
+  private readonly hash: SipHash;
+  private readonly words = new Int32Array(8);
+
+  /** `key`: 16 secret bytes. */
+  constructor(key: Uint8Array) {
+    this.hash = new SipHash(key);
+  }
+
+  /** The cookie of a client: 8 bytes. */
+  of({ localAddress: l, remoteAddress: r }: FourTuple): Uint8Array {
+    const w = this.words;
+    w[0] = l.w0;
+    w[1] = l.w1;
+    w[2] = l.w2;
+    w[3] = l.w3;
+    w[4] = r.w0;
+    w[5] = r.w1;
+    w[6] = r.w2;
+    w[7] = r.w3;
+    const low = this.hash.hash(w);
+    const view = new DataView(new ArrayBuffer(FastOpenCookies.LENGTH));
+    view.setInt32(0, low);
+    view.setInt32(4, this.hash.high);
+    return new Uint8Array(view.buffer);
+  }
+
+  /** What a SYN with the option gets; null where it has none. `without`: a cookie is not asked for. */
+  answer(tuple: FourTuple, syn: Segment, without: boolean): FastOpen | null {
+    if (without && syn.payloadLength > 0) return new FastOpen(null, true, 0);
+    if (syn.fastOpenLength < 0) return null;
+    const cookie = this.of(tuple);
+    if (syn.fastOpenLength !== cookie.length) return new FastOpen(cookie, false, 0);
+    let difference = 0;
+    for (let i = 0; i < cookie.length; i++) difference |= cookie[i]! ^ syn.fastOpenCookie[i]!;
+    return difference === 0 ? new FastOpen(null, true, 0) : new FastOpen(cookie, false, 0);
+  }
+}
+
+/** What a client's SYN asks with: a cookie it was given, or for one. */
+export function askFastOpen(cookie: Uint8Array | null, mss: number, without: boolean): FastOpen {
+  return new FastOpen(cookie ?? NO_COOKIE, false, cookie !== null || without ? mss : 0);
+}
