@@ -1,8 +1,9 @@
 import type { EventEmitter } from 'node:events';
-import { type AddressInfo, createServer, type Server as NodeServer } from 'node:net';
+import type { AddressInfo, Server as NodeServer } from 'node:net';
 import type { Name } from './address.ts';
 import type { ErrorName } from './errors.ts';
 import type { TcpHandle } from './handle.ts';
+import { kernel } from './kernel.ts';
 import type { ServerHandle } from './listen-handle.ts';
 
 /** A listener of the real `node:net`, for what is no stack's: paths, file descriptors, handles. Its sockets are Node's own. */
@@ -13,7 +14,7 @@ export class RealServerHandle implements ServerHandle {
 
   constructor(server: EventEmitter & { allowHalfOpen: boolean; pauseOnConnect: boolean }) {
     const { allowHalfOpen, pauseOnConnect } = server;
-    this.#server = createServer({ allowHalfOpen, pauseOnConnect });
+    this.#server = kernel.createServer({ allowHalfOpen, pauseOnConnect });
     this.#server.on('connection', (socket) => server.emit('connection', socket));
     this.#server.on('error', (error) => server.emit('error', error));
   }
