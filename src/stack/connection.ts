@@ -25,10 +25,6 @@ export class Connection implements TcpSocket {
   heard = false;
   /** Where it was opened by a peer and nobody has accepted it yet. For the listener. */
   listener: Listener | null = null;
-  /** It counts as one that no application holds. For the engine. */
-  orphan = false;
-  /** It was accepted by Fast Open, and its handshake goes on. For the engine. */
-  fastOpenAt: Listener | null = null;
 
   /** `onReadable` was called, and `receive` has not returned null since. */
   #readableTold = false;
@@ -67,12 +63,14 @@ export class Connection implements TcpSocket {
 
   send(bytes: Uint8Array, copy = true): number {
     if (this.#shutdownLater) return -1;
+    this.#engine.hold(this);
     const taken = core.send(this.tcb, bytes, copy, this.#engine.now());
     this.#engine.settle(this);
     return taken;
   }
 
   sendUrgent(bytes: Uint8Array, copy = true): number {
+    this.#engine.hold(this);
     const taken = core.sendUrgent(this.tcb, bytes, copy, this.#engine.now());
     this.#engine.settle(this);
     return taken;
@@ -83,6 +81,7 @@ export class Connection implements TcpSocket {
       this.#readableTold = false;
       return null;
     }
+    this.#engine.hold(this);
     const bytes = core.receive(this.tcb, max, this.#engine.now());
     this.#engine.settle(this);
     return bytes;
@@ -91,6 +90,7 @@ export class Connection implements TcpSocket {
   consume(take: (bytes: Uint8Array) => void): number {
     this.#readableTold = false;
     if (this.tcb.receiveBuffer.readable === 0) return 0;
+    this.#engine.hold(this);
     try {
       return core.consume(this.tcb, take, this.#engine.now());
     } finally {
@@ -108,13 +108,14 @@ export class Connection implements TcpSocket {
       this.#shutdownLater = true;
       return;
     }
+    this.#engine.hold(this);
     core.close(this.tcb, this.#engine.now());
     this.#engine.settle(this);
   }
 
   close(): void {
+    this.#engine.hold(this);
     core.release(this.tcb, this.#engine.now());
-    this.#engine.orphaned(this);
     this.#engine.settle(this);
   }
 
@@ -205,6 +206,7 @@ export class Connection implements TcpSocket {
   /** What Nagle or the cork held back may go now. */
   #push(now: boolean): void {
     if (!now || this.timer < 0) return;
+    this.#engine.hold(this);
     core.output(this.tcb, this.#engine.now());
     this.#engine.settle(this);
   }

@@ -5,8 +5,10 @@ import { NEVER, type Tcb } from './tcb.ts';
  * When to acknowledge: RFC 9293 §3.8.6.3, RFC 5681 §4.2. `tcb.ackOwed` says how urgent it is; any segment that carries the ACK settles it.
  */
 export const ACK_DELAYED = 1;
+/** At the end of the turn, when the application has heard of the text: its answer carries the ACK. */
+export const ACK_TURN = 2;
 /** At the end of the batch being processed (MUST-58, MUST-59). */
-export const ACK_SOON = 2;
+export const ACK_SOON = 3;
 
 /** An ACK is owed soon. */
 export function oweAck(tcb: Tcb): void {
@@ -14,17 +16,18 @@ export function oweAck(tcb: Tcb): void {
 }
 
 /**
- * Text was taken in order. At once while the peer is in slow start (quick-ack), and for at least every second full-sized segment (SHLD-19);
- * else within the delay (SHLD-18, MUST-40).
+ * Text was taken in order. At once for at least every second full-sized segment (SHLD-19), in this turn while the peer is in slow start
+ * (quick-ack); else within the delay (SHLD-18, MUST-40).
  */
 export function oweAckForText(tcb: Tcb, segment: Segment, taken: number, now: number): void {
   noteSegmentSize(tcb, segment);
   tcb.unackedBytes += taken;
-  if (tcb.quickAcks > 0) {
-    tcb.quickAcks--;
+  const quick = tcb.quickAcks > 0;
+  if (quick) tcb.quickAcks--;
+  if (tcb.unackedBytes >= 2 * tcb.peerSegment) {
     tcb.ackOwed = ACK_SOON;
-  } else if (tcb.unackedBytes >= 2 * tcb.peerSegment) {
-    tcb.ackOwed = ACK_SOON;
+  } else if (quick) {
+    tcb.ackOwed = Math.max(tcb.ackOwed, ACK_TURN);
   } else if (tcb.ackOwed === 0) {
     tcb.ackOwed = ACK_DELAYED;
     tcb.delayedAckAt = now + tcb.config.delayedAck;

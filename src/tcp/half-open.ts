@@ -3,6 +3,7 @@ import { AccEcn } from './accecn.ts';
 import type { TcpConfig } from './config.ts';
 import { ACC_ECN, type EcnMode } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
+import { optionLength } from './mss.ts';
 import { SYN_RECEIVED } from './state.ts';
 import { Tcb } from './tcb.ts';
 import type { FourTuple } from './trace.ts';
@@ -93,7 +94,7 @@ export function thawHalfOpen(env: Environment, tuple: FourTuple, record: HalfOpe
   tcb.lastAckSent = tcb.rcvNxt;
   tcb.rcvAdv = add(tcb.rcvNxt, synAckWindow(tcb));
   tcb.sndMss = record.sndMss;
-  tcb.peerSegment = Math.min(record.sndMss, pathMss);
+  tcb.peerSegment = Math.min(record.sndMss, pathMss) - optionLength(record.timestamps, 0);
   tcb.windowScaling = record.sndWindScale >= 0;
   if (tcb.windowScaling) {
     tcb.sndWindScale = record.sndWindScale;

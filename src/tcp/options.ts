@@ -1,6 +1,6 @@
 import { type Segment, SYN } from '../wire/segment.ts';
 import { agreeEcn } from './ecn.ts';
-import { agreeMss } from './mss.ts';
+import { agreeMss, optionLength } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
 import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
@@ -18,11 +18,6 @@ export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, no
     segment.tsEcr = answering ? tcb.tsRecent : 0;
   }
   if (answering ? tcb.windowScaling : config.tcp_window_scaling) segment.windowScale = chooseWindowScale(tcb);
-  const cookie = tcb.fastOpen?.cookie ?? null;
-  if (cookie !== null) {
-    segment.fastOpenLength = cookie.length;
-    segment.fastOpenCookie.set(cookie);
-  }
 }
 
 /** Takes the options of the peer's SYN or SYN,ACK. */
@@ -39,6 +34,7 @@ export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
     tcb.tsRecent = segment.tsVal;
     tcb.tsRecentAge = now;
   }
-  tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss);
+  // What the SYNs agree on counts options as text (RFC 6691 §2).
+  tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss) - optionLength(tcb.timestamps, 0);
   agreeEcn(tcb, segment);
 }

@@ -6,7 +6,6 @@ import type { CongestionControl, CongestionName } from './congestion/controller.
 import { reno } from './congestion/reno.ts';
 import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
-import type { FastOpen } from './fast-open.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
 import type { Failure } from './notices.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -105,9 +104,6 @@ export class Tcb implements FourTuple {
   /** The DS field, 0 … 63 (MUST-48). */
   dscp = 0;
 
-  /** With Fast Open (`fast-open.ts`). */
-  fastOpen: FastOpen | null = null;
-
   // Buffers.
   readonly sendBuffer = new SendBuffer();
   sendBufferSize: number;
@@ -177,7 +173,7 @@ export class Tcb implements FourTuple {
   accEcn: AccEcn | null = null;
 
   // Acknowledging (`ack-policy.ts`).
-  /** 0 nothing owed, 1 owed by the delayed-ACK timer, 2 owed at the end of the batch, 3 owed at once. */
+  /** 0: nothing is owed; else one of `ack-policy.ts`. */
   ackOwed = 0;
   quickAcks: number;
   /** Bytes received since the last ACK was sent. */
@@ -214,6 +210,8 @@ export class Tcb implements FourTuple {
   softError: Failure | 'retransmitting' | null = null;
   /** A `send` was cut short: tell when there is space. */
   wantsWritable = false;
+  /** The output pass waits for the driver, which makes one later for all that is said meanwhile. */
+  outputHeld = false;
 
   // Figures for `tcp_info`.
   bytesSent = 0;
