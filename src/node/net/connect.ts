@@ -1,5 +1,5 @@
 import dns from 'node:dns';
-import { type BlockList, isIP, Socket as NodeSocket } from 'node:net';
+import { type BlockList, isIP, type Socket as NodeSocket } from 'node:net';
 import { after } from '../host.ts';
 import {
   blocked,
@@ -16,6 +16,7 @@ import {
 } from './errors.ts';
 import type { TcpHandle } from './handle.ts';
 import { HOME, type Lookup, type LookupAddress } from './home.ts';
+import { kernel } from './kernel.ts';
 import type { Socket, SocketOptions } from './socket.ts';
 import { checkBoolean, checkDelay, checkFunction, checkNumber, checkPort, checkString } from './validate.ts';
 
@@ -325,6 +326,6 @@ class Attempts {
 
 /** A path is the kernel's: a socket of the real `node:net`. */
 export function connectPath(settings: ConnectSettings, callback: ((...args: never[]) => void) | null): NodeSocket {
-  const socket = new NodeSocket(settings as object);
+  const socket = new kernel.Socket(settings as object);
   return socket.connect(settings as { path: string }, (callback ?? undefined) as (() => void) | undefined);
 }

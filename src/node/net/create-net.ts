@@ -8,6 +8,7 @@ import { type Callback, normalize } from './arguments.ts';
 import { callable } from './callable.ts';
 import { type ConnectSettings, connectPath } from './connect.ts';
 import { HOME, type Lookup, type NetHome } from './home.ts';
+import { kernel } from './kernel.ts';
 import { Server, type ServerOptions, setUpServer } from './server.ts';
 import { duplexOptions, Socket, type SocketOptions, setUp } from './socket.ts';
 import { checkBoolean, checkDelay } from './validate.ts';
@@ -53,7 +54,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
           super(given);
           // A file descriptor, or a handle that is not a stack's, is for Node's own class.
           // biome-ignore lint/correctness/noConstructorReturn: `net.Socket` makes either, and callers cannot know which they need
-          if (isKernels(given)) return new nodeNet.Socket(given as object) as never;
+          if (isKernels(given)) return new kernel.Socket(given as object) as never;
         }
       },
     ),
@@ -72,7 +73,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   function connect(...args: unknown[]): Socket | nodeNet.Socket {
     const normalized = normalize(args);
     const [settings, callback] = normalized as [ConnectSettings, Callback | null];
-    if (settings.port === undefined && settings.path != null) return connectPath(settings, callback);
+    if (settings.path) return connectPath(settings, callback);
     const socket = home.newSocket(settings);
     if (clientChannel.hasSubscribers) clientChannel.publish({ socket });
     if (settings.timeout) socket.setTimeout(settings.timeout);

@@ -41,6 +41,8 @@ const CLOSE = 1 << 4;
 /** What one read gives at most, and how many reads a turn makes, as libuv does: others want their turn. */
 const LARGEST_READ = 64 * 1024;
 const READS = 32;
+/** Chunks shorter than this are put together to what one read(2) would have given. */
+const SHORT = 16 * 1024;
 
 const NO_EVENTS: SocketEvents = {};
 
@@ -181,6 +183,13 @@ export class TcpHandle implements SocketEvents {
     this.#tcp?.setCork(true);
     this.#send();
     this.#tcp?.setCork(false);
+  }
+
+  /** Bytes of a write that the stack has not taken yet. */
+  get writeQueueSize(): number {
+    let size = 0;
+    for (const { bytes } of this.#unsent) size += bytes.length;
+    return size;
   }
 
   /** FIN after what was written. */
@@ -351,19 +360,38 @@ export class TcpHandle implements SocketEvents {
     const tcp = this.#tcp!;
     try {
       for (let left = READS; this.reading && left > 0; left--) {
-        const bytes = tcp.receive(this.readSize);
+        const bytes = this.#take(tcp);
         if (bytes === null) {
           this.#over();
           break;
         }
         this.bytesRead += bytes.length;
-        this.owner?.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+        this.owner?.onData(bytes);
       }
     } finally {
       // It says that there is more only to one who saw that there was none.
       if (tcp.readable === 0) tcp.receive();
       if (this.reading && this.#readable()) this.#arrange(READ);
     }
+  }
+
+  /** What one read gives: without a copy where the stack has it in one piece, or a long one. */
+  #take(tcp: TcpSocket): Buffer | null {
+    const first = tcp.receive(this.readSize);
+    if (first === null) return null;
+    const size = Math.min(this.readSize, first.length + tcp.readable);
+    if (size === first.length || first.length >= SHORT) {
+      return Buffer.from(first.buffer, first.byteOffset, first.length);
+    }
+    const all = Buffer.allocUnsafe(size);
+    all.set(first);
+    for (let length = first.length; length < size; ) {
+      const next = tcp.receive(size - length);
+      if (next === null) return all.subarray(0, length);
+      all.set(next, length);
+      length += next.length;
+    }
+    return all;
   }
 
   /** Everything was read. */

@@ -58,6 +58,8 @@ class Internals {
   bytesRead = 0;
   bytesWritten = 0;
   resetting = false;
+  /** What the last write left to be sent, bytes, by when the time-out last looked. */
+  waiting = 0;
   /** Counts `connect` calls and destructions: what was begun for an earlier one has no effect. */
   life = 0;
 }
@@ -197,11 +199,13 @@ export class Socket extends Duplex implements HandleOwner {
     if (this._later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
     const { bytes, copy } = piece(chunk, encoding);
     this._handle!.write(bytes, copy, (error) => this._written(error, callback));
+    this[INTERNAL].waiting = this._handle?.writeQueueSize ?? 0;
   }
 
   override _writev(chunks: Chunk[], callback: WriteCallback): void {
     if (this._later(chunks, '', () => this._writev(chunks, callback), callback)) return;
     this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
+    this[INTERNAL].waiting = this._handle?.writeQueueSize ?? 0;
   }
 
   /** True where it cannot be written now: `again` is called when it can, or `callback` with the reason that it never will. */
@@ -321,7 +325,13 @@ export class Socket extends Duplex implements HandleOwner {
   }
 
   _onTimeout(): void {
-    this.emit('timeout');
+    const internals = this[INTERNAL];
+    const waiting = this._handle?.writeQueueSize ?? 0;
+    // A long write that goes on is no silence.
+    const goesOn = internals.waiting > 0 && waiting !== internals.waiting;
+    internals.waiting = waiting;
+    if (goesOn) this._unrefTimer();
+    else this.emit('timeout');
   }
 
   /** Something happened: the time-out starts anew. */
