@@ -25,6 +25,10 @@ export class Connection implements TcpSocket {
   heard = false;
   /** Where it was opened by a peer and nobody has accepted it yet. For the listener. */
   listener: Listener | null = null;
+  /** It counts as one that no application holds. For the engine. */
+  orphan = false;
+  /** It was accepted by Fast Open, and its handshake goes on. For the engine. */
+  fastOpenAt: Listener | null = null;
 
   /** `onReadable` was called, and `receive` has not returned null since. */
   #readableTold = false;
@@ -116,6 +120,7 @@ export class Connection implements TcpSocket {
   close(): void {
     this.#engine.hold(this);
     core.release(this.tcb, this.#engine.now());
+    this.#engine.orphaned(this);
     this.#engine.settle(this);
   }
 

@@ -1,6 +1,6 @@
 import { ACK_TURN } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
-import { output, segmentArrives, timeout } from '../tcp/connection.ts';
+import { abort, openActive, output, segmentArrives, timeout } from '../tcp/connection.ts';
 import { Counters } from '../tcp/counters.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { resetFor } from '../tcp/events/closed.ts';
@@ -8,7 +8,7 @@ import { listenVerdict } from '../tcp/events/listen.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
-import { CLOSE_WAIT, CLOSED, LISTEN, TIME_WAIT } from '../tcp/state.ts';
+import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
@@ -18,6 +18,7 @@ import { ACK, RST, Segment } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { Connection } from './connection.ts';
 import { Demux, portsWord } from './demux.ts';
+import { FastOpenCache } from './fast-open-cache.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
@@ -25,6 +26,7 @@ import { transmitSegment } from './output.ts';
 import { PassiveOpens } from './passive-open.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
+import type { SocketEvents } from './socket.ts';
 import { TimeWaitTable } from './time-wait.ts';
 import { TimerQueue } from './timer-queue.ts';
 import { type StackWarning, Warnings } from './warnings.ts';
@@ -50,6 +52,7 @@ export class Engine implements Environment {
   readonly timeWait: TimeWaitTable;
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
+  readonly fastOpen: FastOpenCache;
   readonly warnings = new Warnings();
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
@@ -70,6 +73,7 @@ export class Engine implements Environment {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** The next connection's ISN must be beyond it. */
   #floor: Seq | null = null;
+  #orphans = 0;
   #challengeSecond = -1;
   #challengesLeft = 0;
   /** What else has deadlines: reassembly. */
@@ -88,7 +92,8 @@ export class Engine implements Environment {
     this.#isn = new IsnGenerator(secret(32));
     this.demux = new Demux(secret(8));
     this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
-    this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(32));
+    this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
+    this.fastOpen = new FastOpenCache(config.tcp_fastopen, config.tcp_fastopen_blackhole_timeout_sec);
   }
 
   /** µs, never backwards. */
@@ -129,6 +134,16 @@ export class Engine implements Environment {
     if (this.#challengesLeft <= 0) return false;
     this.#challengesLeft--;
     return true;
+  }
+
+  fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
+    // The text not acknowledged and no cookie, in answer to a SYN sent again: the first one did not come through.
+    const taken = synAck.fastOpenLength > 0 || diff(synAck.ack, tcb.iss) > 1;
+    this.fastOpen.answered(tcb.remoteAddress, synAck, tcb.synRetransmitted && !taken, now);
+  }
+
+  fastOpenVanished(_tcb: Tcb, now: number): void {
+    this.fastOpen.blackHole(now);
   }
 
   allocate(size: number): Uint8Array {
@@ -200,10 +215,15 @@ export class Engine implements Environment {
     this.#dirty.push(connection);
   }
 
-  /** The handshake of a peer's connection is complete: from now on it is one, and waits to be accepted. */
+  /** The handshake of a peer's connection is complete, or Fast Open does not wait for it: it is one, and waits to be accepted. */
   opened(tcb: Tcb, port: Port, listener: Listener): void {
     const connection = this.#adopt(tcb, port);
     listener.opened(connection);
+    if (tcb.state === SYN_RECEIVED) {
+      connection.fastOpenAt = listener;
+      listener.fastOpenPending++;
+      this.timers.arm(connection.timer, nextDeadline(tcb));
+    }
     this.#touch(connection);
     if (listener.heard) return;
     listener.heard = true;
@@ -280,6 +300,43 @@ export class Engine implements Environment {
 
   // Connections' lives.
 
+  /** Whether an outgoing connection may have this four-tuple: nobody has, or it is in TIME-WAIT and may be taken over (`tcp_tw_reuse`). */
+  isFree(tuple: FourTuple, isLoopback: boolean): boolean {
+    const { localAddress, localPort, remoteAddress, remotePort } = tuple;
+    if (this.demux.find(localAddress, localPort, remoteAddress, remotePort) !== null) return false;
+    const old = this.timeWait.get(tuple, 0);
+    if (old === null) return true;
+    const { tcp_tw_reuse, tcp_timestamps, timeWait } = this.config;
+    // Timestamps tell the old incarnation's segments from the new one's, as soon as their clock has moved on (RFC 6191 §2).
+    const allowed = tcp_tw_reuse === 1 || (tcp_tw_reuse === 2 && isLoopback);
+    return allowed && tcp_timestamps && old.timestamps && this.now() - (old.closeAt - timeWait) >= SECOND;
+  }
+
+  /** Opens an outgoing connection: see `openActive`. */
+  connect(
+    tuple: FourTuple,
+    port: Port,
+    events: SocketEvents | undefined,
+    fastOpen: boolean,
+    text?: Uint8Array,
+  ): Connection {
+    const now = this.now();
+    const old = this.timeWait.get(tuple, 0);
+    if (old !== null) {
+      this.timeWait.forget(tuple);
+      this.counters.TWRecycled++;
+      this.trace?.state(tuple, TIME_WAIT, CLOSED, 'active OPEN', now);
+      this.#floor = old.sndNxt;
+    }
+    const connection = this.create(tuple, port);
+    if (events !== undefined) connection.events = events;
+    if (fastOpen) connection.tcb.fastOpen = this.fastOpen.ask(tuple.remoteAddress, now);
+    openActive(connection.tcb, now, text);
+    this.#floor = null;
+    this.settle(connection);
+    return connection;
+  }
+
   /** A connection that the stack knows from now on. The tuple must be free. */
   create(tuple: FourTuple, port: Port): Connection {
     return this.#adopt(this.newTcb(tuple, port), port);
@@ -312,9 +369,28 @@ export class Engine implements Environment {
     this.#arrange();
   }
 
+  /** Its application has let go of it. With too many such it is reset (`tcp_max_orphans`). */
+  orphaned(connection: Connection): void {
+    if (connection.orphan || connection.timer < 0) return;
+    const { state } = connection.tcb;
+    if (state <= LISTEN || state === TIME_WAIT) return;
+    if (this.#orphans >= this.config.tcp_max_orphans) {
+      this.counters.TCPAbortOnMemory++;
+      this.warnings.add('too many orphans', this.config.tcp_max_orphans, this.now());
+      abort(connection.tcb, this.now());
+      return;
+    }
+    connection.orphan = true;
+    this.#orphans++;
+  }
+
   /** What the TCB's state means for the stack. */
   #review(connection: Connection): void {
     const { tcb } = connection;
+    if (connection.fastOpenAt !== null && tcb.state !== SYN_RECEIVED) {
+      connection.fastOpenAt.fastOpenPending--;
+      connection.fastOpenAt = null;
+    }
     if (connection.timer >= 0) {
       const { state } = tcb;
       if (state > LISTEN && state !== TIME_WAIT) this.timers.arm(connection.timer, nextDeadline(tcb));
@@ -331,6 +407,7 @@ export class Engine implements Environment {
     this.timers.remove(connection.timer);
     connection.timer = -1;
     this.demux.remove(connection);
+    if (connection.orphan) this.#orphans--;
     if (tcb.state === TIME_WAIT) this.#wait(tcb);
   }
 

@@ -18,6 +18,11 @@ export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, no
     segment.tsEcr = answering ? tcb.tsRecent : 0;
   }
   if (answering ? tcb.windowScaling : config.tcp_window_scaling) segment.windowScale = chooseWindowScale(tcb);
+  const cookie = tcb.fastOpen?.cookie ?? null;
+  if (cookie !== null) {
+    segment.fastOpenLength = cookie.length;
+    segment.fastOpenCookie.set(cookie);
+  }
 }
 
 /** Takes the options of the peer's SYN or SYN,ACK. */

@@ -39,20 +39,50 @@ export function unsent(tcb: Tcb): number {
 }
 
 /**
- * Our SYN, in SYN-SENT, or else our SYN,ACK; the first time or again. SND.NXT = ISS + 1 (RFC 9293 §3.10.1, §3.10.7.2, §3.10.7.3).
+ * Our SYN, in SYN-SENT, or else our SYN,ACK; the first time or again. SND.NXT = ISS + 1 (RFC 9293 §3.10.1, §3.10.7.2, §3.10.7.3). With Fast
+ * Open the first SYN takes text along (RFC 7413 §4.2.1).
  */
 export function sendSyn(tcb: Tcb, now: number): void {
-  const range = tcb.scoreboard.first;
-  if (range === undefined) {
-    tcb.sndNxt = add(tcb.iss, 1);
-    tcb.scoreboard.push(tcb.iss, tcb.sndNxt, now);
-  } else tcb.scoreboard.retransmitted(range, now);
-  emitSegment(tcb, tcb.state === SYN_SENT ? SYN : SYN | ACK, tcb.iss, 0, 0, now);
+  const { fastOpen, scoreboard } = tcb;
+  const range = scoreboard.first;
+  const flags = tcb.state === SYN_SENT ? SYN : SYN | ACK;
+  if (range !== undefined) {
+    scoreboard.retransmitted(range, now);
+    emitSegment(tcb, flags, tcb.iss, 0, 0, now);
+    return;
+  }
+  const start = add(tcb.iss, 1);
+  const text = flags === SYN && fastOpen !== null ? fastOpen.textOfSyn(tcb.sendBuffer.length, tcb.pathMss) : 0;
+  tcb.sndNxt = start;
+  scoreboard.push(tcb.iss, start, now);
+  emitSegment(tcb, flags, tcb.iss, 0, text, now);
+  if (fastOpen === null || text === 0) return;
+  fastOpen.synText = text;
+  tcb.bytesSent += text;
+  tcb.sndNxt = add(start, text);
+  scoreboard.push(start, tcb.sndNxt, now);
+}
+
+/** The peer's SYN came: what it did not acknowledge of our SYN's text is as if it had not been sent (RFC 7413 §4.2.1). */
+export function settleSynText(tcb: Tcb, now: number): void {
+  const sent = tcb.fastOpen?.synText ?? 0;
+  if (sent === 0) return;
+  const start = tcb.synAcked ? tcb.sndUna : add(tcb.iss, 1);
+  const lost = diff(tcb.sndNxt, start);
+  if (lost === 0) tcb.env.counters.TCPFastOpenActive++;
+  else tcb.env.counters.TCPFastOpenActiveFail++;
+  tcb.bytesSent -= lost;
+  tcb.sndNxt = start;
+  tcb.scoreboard.clear();
+  if (!tcb.synAcked) tcb.scoreboard.push(tcb.iss, start, now);
+  restartRetransmission(tcb, now);
 }
 
 /** Our SYN or SYN,ACK got lost, or so it seems: a lost one makes the initial window small (RFC 5681 §3.1). */
 export function resendSyn(tcb: Tcb, now: number): void {
   tcb.synRetransmitted = true;
+  // It may be the option that is not let through (RFC 7413 §4.1.3.1).
+  if (tcb.fastOpen !== null) tcb.fastOpen.cookie = null;
   tcb.totalRetrans++;
   tcb.env.counters.RetransSegs++;
   tcb.env.counters.TCPSynRetrans++;
@@ -71,7 +101,7 @@ export function startSending(tcb: Tcb, iss: Seq): void {
 /** Sends what may be sent: lost ranges, then new text and FIN as far as windows allow, then the ACK if it is still owed. */
 export function output(tcb: Tcb, now: number): void {
   if (tcb.outputHeld) return;
-  if (tcb.state >= ESTABLISHED && tcb.state !== TIME_WAIT) {
+  if (tcb.state >= ESTABLISHED ? tcb.state !== TIME_WAIT : tcb.state === SYN_RECEIVED && tcb.fastOpen?.accepted) {
     if (tcb.scoreboard.lostBytes > 0) sendLost(tcb, now);
     if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
     watchWindow(tcb, now);

@@ -6,6 +6,7 @@ import type { CongestionControl, CongestionName } from './congestion/controller.
 import { reno } from './congestion/reno.ts';
 import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
+import type { FastOpen } from './fast-open.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
 import type { Failure } from './notices.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -103,6 +104,9 @@ export class Tcb implements FourTuple {
   ttl: number;
   /** The DS field, 0 … 63 (MUST-48). */
   dscp = 0;
+
+  /** With Fast Open (`fast-open.ts`). */
+  fastOpen: FastOpen | null = null;
 
   // Buffers.
   readonly sendBuffer = new SendBuffer();
