@@ -1,3 +1,28 @@
-/** `synfin/sim`: stacks in virtual time. */
+/** `synfin/sim`: stacks in virtual time, on networks that misbehave as they are told. */
+export { TraceDigest } from './digest.ts';
+export { type Distribution, exponential, normal, pareto, uniform } from './distribution.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
+export { type HostOptions, SimHost } from './host.ts';
+export { type Direction, Link, type LinkOptions } from './link.ts';
+export { type GilbertElliott, gilbertElliott, type LossModel, randomLoss } from './loss.ts';
+export type { Middlebox, Way } from './middlebox/middlebox.ts';
+export type { ReceiveRingOptions } from './middlebox/receive-ring.ts';
+export { Network, type NetworkOptions } from './network.ts';
+export type { PipeOptions } from './pipe.ts';
+export { CoDel, type CoDelOptions, DropTail, type DropTailOptions, type Queue } from './queue.ts';
 export { Random } from './random.ts';
+export { SimRouter } from './router.ts';
+export {
+  Hold,
+  type Matcher,
+  matches,
+  type Pattern,
+  type Rule,
+  Rules,
+  type Sighting,
+  type Verdict,
+  type Which,
+} from './rules.ts';
+export { ConnectionError, SimListener, SimSocket } from './socket.ts';
+export { bitsPerSecond, type Duration, micros, type Rate } from './units.ts';
+export type { PacketEvent, PacketObserver } from './wire.ts';

@@ -33,6 +33,11 @@ export class Random {
     return (this.next() * 4_294_967_296) | 0;
   }
 
+  /** Another source of numbers: what is drawn from the one leaves the other alone. */
+  fork(): Random {
+    return new Random(this.word());
+  }
+
   fill(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i++) bytes[i] = this.next() * 256;
   }

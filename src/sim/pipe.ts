@@ -1,0 +1,184 @@
+import type { Frame } from '../link/device.ts';
+import type { Distribution } from './distribution.ts';
+import type { EventQueue } from './events.ts';
+import { type LossModel, randomLoss } from './loss.ts';
+import { copyFrame, flipBit } from './packet.ts';
+import { DropTail, type Queue } from './queue.ts';
+import type { Random } from './random.ts';
+import { bitsPerSecond, type Duration, micros, type Rate } from './units.ts';
+
+/** One direction of a link. */
+export interface PipeOptions {
+  /** One way. 0 where not given. */
+  readonly delay?: Duration;
+  /** Added to the delay, packet by packet. */
+  readonly jitter?: Distribution;
+  /** With jitter, packets may overtake each other. False where not given: most networks keep the order of a flow. */
+  readonly overtake?: boolean;
+  /** Packets leave no faster, and wait in the queue. As fast as they come where not given. */
+  readonly rate?: Rate;
+  /** Makes the queue before a link with a rate: `() => new CoDel()`. A thousand packets, first in, first out, where not given. */
+  readonly queue?: () => Queue;
+  /** A probability, or what makes a model: `gilbertElliott(…)`. */
+  readonly loss?: number | (() => LossModel);
+  /** Probability, packet by packet, to arrive twice. */
+  readonly duplicate?: number;
+  /** Probability to be held up for `reorderBy` while the others go on. */
+  readonly reorder?: number;
+  /** 10 ms where not given. */
+  readonly reorderBy?: Duration;
+  /** Probability that one bit arrives turned over. */
+  readonly corrupt?: number;
+  /** Largest IP packet, bytes. 1500 where not given. */
+  readonly mtu?: number;
+}
+
+/** Where packets come out. The frames are the receiver's. */
+export type Arrivals = (frames: Frame[], now: number) => void;
+
+/** Tells what became of a packet. */
+export interface PipeReport {
+  /** Takes the frame back. */
+  lost(frame: Frame, reason: string): void;
+  changed(frame: Frame, how: string): void;
+}
+
+interface InFlight {
+  readonly frame: Frame;
+  readonly at: number;
+}
+
+/** One direction of a link: queue and rate first, then what can befall a packet on the way, then the way itself. */
+export class Pipe {
+  /** No packet gets in or out. */
+  cut = false;
+  readonly mtu: number;
+  readonly #events: EventQueue;
+  readonly #random: Random;
+  readonly #report: PipeReport;
+  readonly #arrivals: Arrivals;
+  /** Largest delay so far has nothing to do with it: may be changed while packets fly. µs. */
+  delay: number;
+  readonly #jitter: Distribution | null;
+  readonly #overtake: boolean;
+  readonly #rate: number;
+  readonly #queue: Queue | null;
+  readonly #loss: LossModel | null;
+  readonly #duplicate: number;
+  readonly #reorder: number;
+  readonly #reorderBy: number;
+  readonly #corrupt: number;
+  #sending = false;
+  #flying: InFlight[] = [];
+  #lastArrival = 0;
+
+  constructor(events: EventQueue, random: Random, options: PipeOptions, arrivals: Arrivals, report: PipeReport) {
+    this.#events = events;
+    this.#random = random;
+    this.#report = report;
+    this.#arrivals = arrivals;
+    this.mtu = options.mtu ?? 1500;
+    if (!(Number.isInteger(this.mtu) && this.mtu >= 68 && this.mtu <= 65_535)) {
+      throw new RangeError(`a link's mtu is 68 … 65535, not ${this.mtu}`);
+    }
+    this.delay = micros(options.delay ?? 0);
+    this.#jitter = options.jitter ?? null;
+    this.#overtake = options.overtake ?? false;
+    this.#rate = options.rate === undefined ? Number.POSITIVE_INFINITY : bitsPerSecond(options.rate);
+    this.#queue = options.rate === undefined ? null : (options.queue?.() ?? new DropTail());
+    this.#loss = typeof options.loss === 'number' ? randomLoss(options.loss) : (options.loss?.() ?? null);
+    this.#duplicate = probability('duplicate', options.duplicate);
+    this.#reorder = probability('reorder', options.reorder);
+    this.#reorderBy = micros(options.reorderBy ?? '10ms');
+    this.#corrupt = probability('corrupt', options.corrupt);
+  }
+
+  /** Packets that wait for the link, and bytes in them. */
+  get queued(): { readonly packets: number; readonly bytes: number } {
+    return { packets: this.#queue?.length ?? 0, bytes: this.#queue?.backlog ?? 0 };
+  }
+
+  /** A packet enters. `extra`: µs that it takes longer than others; it may then be overtaken. */
+  send(frame: Frame, extra = 0): void {
+    if (this.cut) this.#report.lost(frame, 'the link is cut');
+    else if (frame.length > this.mtu) this.#report.lost(frame, `larger than the MTU of ${this.mtu}`);
+    else if (this.#queue === null || extra > 0) this.#depart(frame, extra);
+    else {
+      const reason = this.#queue.enqueue(frame, this.#events.now);
+      if (reason !== null) this.#report.lost(frame, reason);
+      else if (!this.#sending) this.#transmit();
+    }
+  }
+
+  /** The first of the queue goes onto the link, and takes its time. */
+  #transmit = (): void => {
+    const frame = this.#queue!.dequeue(this.#events.now, (lost, reason) => this.#report.lost(lost, reason));
+    this.#sending = frame !== null;
+    if (frame === null) return;
+    const takes = (8e6 * frame.length) / this.#rate;
+    this.#events.at(this.#events.now + takes, () => {
+      this.#depart(frame, 0);
+      this.#transmit();
+    });
+  };
+
+  #depart(frame: Frame, extra: number): void {
+    if (this.#loss?.(this.#random)) {
+      this.#report.lost(frame, 'lost on the way');
+      return;
+    }
+    if (this.#corrupt > 0 && this.#random.chance(this.#corrupt)) {
+      flipBit(frame, this.#random.next());
+      this.#report.changed(frame, 'a bit turned over on the way');
+    }
+    if (this.#duplicate > 0 && this.#random.chance(this.#duplicate)) {
+      const copy = copyFrame(frame);
+      this.#fly(frame, extra);
+      this.#report.changed(copy, 'it arrives twice');
+      this.#fly(copy, extra);
+    } else this.#fly(frame, extra);
+  }
+
+  #fly(frame: Frame, extra: number): void {
+    const { now } = this.#events;
+    let at = now + this.delay + (this.#jitter?.(this.#random) ?? 0) + extra;
+    let ordered = extra === 0 && !(this.#overtake && this.#jitter !== null);
+    if (ordered && this.#reorder > 0 && this.#random.chance(this.#reorder)) {
+      at += this.#reorderBy;
+      ordered = false;
+    }
+    at = Math.round(at);
+    if (!ordered) {
+      this.#events.at(at, () => this.#arrive([frame]));
+      return;
+    }
+    at = Math.max(at, this.#lastArrival);
+    this.#lastArrival = at;
+    this.#flying.push({ frame, at });
+    if (this.#flying.length === 1) this.#events.at(at, this.#land);
+  }
+
+  /** The first that fly, and all that arrive with them. */
+  #land = (): void => {
+    const flying = this.#flying;
+    const { now } = this.#events;
+    let n = 0;
+    while (n < flying.length && flying[n]!.at <= now) n++;
+    this.#flying = flying.slice(n);
+    // Before anything is delivered: what is sent in answer comes later.
+    if (this.#flying.length > 0) this.#events.at(this.#flying[0]!.at, this.#land);
+    const frames: Frame[] = [];
+    for (let i = 0; i < n; i++) frames.push(flying[i]!.frame);
+    this.#arrive(frames);
+  };
+
+  #arrive(frames: Frame[]): void {
+    if (this.cut) for (const frame of frames) this.#report.lost(frame, 'the link was cut under it');
+    else this.#arrivals(frames, this.#events.now);
+  }
+}
+
+function probability(name: string, p = 0): number {
+  if (!(p >= 0 && p <= 1)) throw new RangeError(`${name} is a probability, 0 … 1, not ${p}`);
+  return p;
+}
