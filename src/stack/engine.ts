@@ -8,6 +8,7 @@ import { listenVerdict } from '../tcp/events/listen.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
+import { fixedHeaders } from '../tcp/path-mtu.ts';
 import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { thaw } from '../tcp/time-wait.ts';
@@ -24,6 +25,7 @@ import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
 import { PassiveOpens } from './passive-open.ts';
+import { PathMtuCache } from './path-mtu.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import type { SocketEvents } from './socket.ts';
@@ -53,6 +55,7 @@ export class Engine implements Environment {
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
   readonly fastOpen: FastOpenCache;
+  readonly pathMtus: PathMtuCache;
   readonly warnings = new Warnings();
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
@@ -93,6 +96,7 @@ export class Engine implements Environment {
     this.demux = new Demux(secret(8));
     this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
     this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
+    this.pathMtus = new PathMtuCache(config.mtu_expires);
     this.fastOpen = new FastOpenCache(config.tcp_fastopen, config.tcp_fastopen_blackhole_timeout_sec);
   }
 
@@ -134,6 +138,10 @@ export class Engine implements Environment {
     if (this.#challengesLeft <= 0) return false;
     this.#challengesLeft--;
     return true;
+  }
+
+  pathMtuLowered(tcb: Tcb, mtu: number, now: number): void {
+    this.pathMtus.set(tcb.remoteAddress, mtu, now);
   }
 
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
@@ -346,14 +354,19 @@ export class Engine implements Environment {
   newTcb(tuple: FourTuple, port: Port): Tcb {
     const tcb = new Tcb(this, tuple, this.config);
     tcb.pathMss = this.pathMss(tuple, port);
-    tcb.rcvMss = tcb.pathMss;
+    tcb.rcvMss = this.rcvMss(tuple, port);
     return tcb;
   }
 
-  /** The text that a segment to there has room for, before options, bytes. */
+  /** The text that a segment has room for, before options, bytes: by the device alone, which is what we announce (RFC 6691). */
+  rcvMss(tuple: FourTuple, port: Port): number {
+    return Math.max(1, Math.min(port.device.mtu, 65_535) - fixedHeaders(tuple.localAddress.family));
+  }
+
+  /** And by what is known of the path to there. */
   pathMss(tuple: FourTuple, port: Port): number {
-    const mtu = Math.min(port.device.mtu, 65_535);
-    return Math.max(1, mtu - (tuple.localAddress.family === 4 ? 40 : 60));
+    const known = this.pathMtus.get(tuple.remoteAddress, this.#now);
+    return Math.min(this.rcvMss(tuple, port), known - fixedHeaders(tuple.localAddress.family));
   }
 
   #adopt(tcb: Tcb, port: Port): Connection {

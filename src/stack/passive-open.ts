@@ -139,7 +139,9 @@ export class PassiveOpens {
     const { config, counters, trace } = this.#engine;
     if ((segment.flags & (SYN | ACK | RST)) !== ACK || config.tcp_syncookies === 0) return false;
     if (config.tcp_syncookies !== 2 && now - listener.lastCookie > COOKIE_LIFE) return false;
-    const tcb = thawCookie(this.#engine, this.#cookies, tuple, segment, this.#engine.pathMss(tuple, port), now);
+    const rcvMss = this.#engine.rcvMss(tuple, port);
+    const pathMss = this.#engine.pathMss(tuple, port);
+    const tcb = thawCookie(this.#engine, this.#cookies, tuple, segment, rcvMss, pathMss, now);
     if (tcb === null) {
       counters.SyncookiesFailed++;
       return false;
@@ -217,7 +219,7 @@ export class PassiveOpens {
     const tuple = this.table.tuple(family, id);
     const port = this.#ports[this.table.device(family, id)]!;
     const record = this.table.read(family, id, engine.timestampOffset(tuple));
-    const tcb = thawHalfOpen(engine, tuple, record, engine.pathMss(tuple, port));
+    const tcb = thawHalfOpen(engine, tuple, record, engine.rcvMss(tuple, port), engine.pathMss(tuple, port));
     tcb.owner = port.owner;
     return tcb;
   }

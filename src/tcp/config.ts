@@ -97,6 +97,12 @@ export interface TcpConfig {
   /** After a connection that vanished no client uses it for so long, µs, doubling; 0: it goes on. */
   readonly tcp_fastopen_blackhole_timeout_sec: number;
 
+  /** No path MTU discovery by ICMP (Linux's 1). */
+  readonly ip_no_pmtu_disc: boolean;
+  /** The least path MTU of IPv4 that an ICMP error is believed, bytes; and how long it is remembered, µs. */
+  readonly min_pmtu: number;
+  readonly mtu_expires: number;
+
   /** Challenge ACKs a second, per stack (RFC 5961 §7). */
   readonly tcp_challenge_ack_limit: number;
   /** Least time between two ACKs in answer to unacceptable segments of one connection. */
@@ -158,6 +164,9 @@ export const linux: TcpConfig = {
   tcp_syncookies: 1,
   tcp_fastopen: 1,
   tcp_fastopen_blackhole_timeout_sec: 0,
+  ip_no_pmtu_disc: false,
+  min_pmtu: 552,
+  mtu_expires: 600 * SECOND,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
   ip_local_port_range: [32_768, 60_999],

@@ -20,6 +20,8 @@ export interface Environment {
   timestampOffset(tuple: FourTuple): number;
   /** Takes one from this second's challenge ACKs; false when there is none left (RFC 5961 §7, CVE-2016-5696). */
   challengeAck(now: number): boolean;
+  /** The path to the peer carries packets of at most `mtu` bytes. */
+  pathMtuLowered?(tcb: Tcb, mtu: number, now: number): void;
   /** A SYN,ACK answers a SYN of ours with the Fast Open option (RFC 7413 §4.1.3). */
   fastOpenAnswered?(tcb: Tcb, synAck: Segment, now: number): void;
   /** A connection that sent text on its SYN hears nothing any more. */

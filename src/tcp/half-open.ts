@@ -74,12 +74,18 @@ export function freezeHalfOpen(tcb: Tcb, deferred: boolean): HalfOpenRecord {
  * A TCB in SYN-RECEIVED made from its record, for one segment or time-out: so it has the same code as every other state. The third
  * segment of the handshake makes it a connection; else its record is brought up to date, and it is forgotten.
  */
-export function thawHalfOpen(env: Environment, tuple: FourTuple, record: HalfOpenRecord, pathMss: number): Tcb {
+export function thawHalfOpen(
+  env: Environment,
+  tuple: FourTuple,
+  record: HalfOpenRecord,
+  rcvMss: number,
+  pathMss: number,
+): Tcb {
   const tcb = new Tcb(env, tuple);
   tcb.state = SYN_RECEIVED;
   tcb.passive = true;
   tcb.pathMss = pathMss;
-  tcb.rcvMss = pathMss;
+  tcb.rcvMss = rcvMss;
   tcb.iss = record.iss;
   tcb.sndUna = record.iss;
   tcb.sndNxt = add(record.iss, 1);
@@ -93,8 +99,8 @@ export function thawHalfOpen(env: Environment, tuple: FourTuple, record: HalfOpe
   tcb.rcvUp = tcb.rcvNxt;
   tcb.lastAckSent = tcb.rcvNxt;
   tcb.rcvAdv = add(tcb.rcvNxt, synAckWindow(tcb));
-  tcb.sndMss = record.sndMss;
-  tcb.peerSegment = Math.min(record.sndMss, pathMss) - optionLength(record.timestamps, 0);
+  tcb.sndMss = Math.min(record.sndMss, pathMss);
+  tcb.peerSegment = Math.min(record.sndMss, rcvMss) - optionLength(record.timestamps, 0);
   tcb.windowScaling = record.sndWindScale >= 0;
   if (tcb.windowScaling) {
     tcb.sndWindScale = record.sndWindScale;

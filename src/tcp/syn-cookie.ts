@@ -121,6 +121,7 @@ export function thawCookie(
   cookies: SynCookies,
   tuple: FourTuple,
   segment: Segment,
+  rcvMss: number,
   pathMss: number,
   now: number,
 ): Tcb | null {
@@ -141,7 +142,7 @@ export function thawCookie(
     irs,
     iss,
     sndWnd: segment.wnd,
-    sndMss: Math.min(mss, pathMss),
+    sndMss: mss,
     sndWindScale: shift === TS_SCALE ? -1 : shift,
     sackOk: (bits & TS_SACK) !== 0,
     timestamps,
@@ -155,7 +156,7 @@ export function thawCookie(
     retransmitAt: now + config.rtoInitial,
     lastInvalidAck: Number.NEGATIVE_INFINITY,
   };
-  const tcb = thawHalfOpen(env, tuple, record, pathMss);
+  const tcb = thawHalfOpen(env, tuple, record, rcvMss, pathMss);
   // When the SYN,ACK was sent is not known: no round trip from it, but by its timestamp.
   tcb.scoreboard.first!.marks |= SENT_TWICE;
   return tcb;

@@ -64,6 +64,10 @@ export class Tcb implements FourTuple {
   pathMss: number;
   /** Largest text that we announce (MUST-67). Set when opening. */
   rcvMss: number;
+  /** Most text that one ACK acknowledged, up to a segment's: such segments pass the path. */
+  provenText = 0;
+  /** A path MTU that an ICMP error told, contrary to what was proven; 0: none (`path-mtu.ts`). */
+  doubtedMtu = 0;
   sndWindScale = 0;
   rcvWindScale = 0;
   windowScaling = false;

@@ -8,6 +8,7 @@ import { NO_ECN } from '../ecn-mode.ts';
 import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
 import { afterAck, takeSackBlocks } from '../loss/recovery.ts';
+import { effectiveMss } from '../mss.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
 import { pipe } from '../output.ts';
 import { measureRtt } from '../rtt.ts';
@@ -105,6 +106,8 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
   sendBuffer.discard(text);
   if (numbers > text) tcb.finAcked = true;
   tcb.bytesAckedTotal += text;
+  if (text > tcb.provenText) tcb.provenText = Math.min(text, effectiveMss(tcb));
+  tcb.doubtedMtu = 0;
   // Karn (RFC 6298 §3): only the echoed timestamp tells a retransmission's round trip from the original's.
   const rtt = result.retransmitted || result.sampleTime < 0 ? echoedRtt(tcb, segment, now) : now - result.sampleTime;
   if (rtt >= 0) {

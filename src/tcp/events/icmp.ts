@@ -1,5 +1,7 @@
 import { fail } from '../ending.ts';
 import { ADVICE, type Failure } from '../notices.ts';
+import { output } from '../output.ts';
+import { packetTooBig } from '../path-mtu.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 
@@ -17,7 +19,11 @@ export interface IcmpError {
  * (RFC 5927 §5.2: hard errors are treated as soft), and the application may hear of it (SHLD-25, MUST-56).
  */
 export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
-  if (tcb.state === CLOSED || tcb.state === LISTEN || error.failure === 'message too long') return;
+  if (tcb.state === CLOSED || tcb.state === LISTEN) return;
+  if (error.failure === 'message too long') {
+    if (packetTooBig(tcb, error.mtu ?? 0, now)) output(tcb, now);
+    return;
+  }
   if (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive && error.hard)) {
     tcb.env.counters.AttemptFails++;
     const refused = error.failure === 'port unreachable' || error.failure === 'protocol unreachable';

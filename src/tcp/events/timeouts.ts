@@ -3,6 +3,7 @@ import { fail, finish } from '../ending.ts';
 import { afterTimeout } from '../loss/recovery.ts';
 import { ADVICE } from '../notices.ts';
 import { output, resendSyn, sendOverride } from '../output.ts';
+import { believeDoubted } from '../path-mtu.ts';
 import { backOff } from '../rtt.ts';
 import { FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from '../state.ts';
 import { NEVER, type Tcb } from '../tcb.ts';
@@ -54,7 +55,10 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
     return;
   }
   const opening = tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED;
-  if (!opening) afterTimeout(tcb);
+  if (!opening) {
+    believeDoubted(tcb, now);
+    afterTimeout(tcb);
+  }
   tcb.retries++;
   backOff(tcb);
   if (opening) resendSyn(tcb, now);
