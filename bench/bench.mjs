@@ -19,6 +19,7 @@ rows: ${Object.keys(ROWS).join(' ')} (all where none is named)
   --foreign C     most cores that other processes may take in a clean round (0.35)
   --against DIR   another build of ours (a dist directory) as a contender
   --plain         ours without offloads, one packet a frame, as a contender
+  --spin          ours with 50 µs of looking for the next packet before sleeping, as a contender
   --only          ours alone
   --json FILE     everything, for machines
 `;
@@ -30,6 +31,7 @@ const options = {
   foreign: { type: 'string', default: '0.35' },
   against: { type: 'string' },
   plain: { type: 'boolean', default: false },
+  spin: { type: 'boolean', default: false },
   only: { type: 'boolean', default: false },
   node: { type: 'string', multiple: true, default: [] },
   json: { type: 'string' },
@@ -74,6 +76,7 @@ if (built.status !== 0) process.exit(1);
 const arms = [ours('synfin', { node: values.node })];
 if (values.against !== undefined) arms.push(ours('against', { dist: values.against, node: values.node }));
 if (values.plain) arms.push(ours('synfin plain', { flags: ['--plain'] }));
+if (values.spin) arms.push(ours('synfin spin', { flags: ['--spin', '50'] }));
 if (!values.only) arms.push(kernel());
 
 async function sample(arm, row) {

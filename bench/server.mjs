@@ -1,6 +1,6 @@
 // Our side of the benchmark: the services of `peers/peer.c server`, by our TCP on a TUN device in the network namespace of the process.
 //
-//   node bench/server.mjs [--dist DIRECTORY] [--plain] [--mtu BYTES] [--config JSON] [--receive]
+//   node bench/server.mjs [--dist DIRECTORY] [--plain] [--mtu BYTES] [--config JSON] [--receive] [--spin MICROSECONDS]
 //
 // Says "ready" when it listens. `--dist`: another build of ours, to compare with. `--plain`: frames of one packet each, no offloads.
 // `--config`: changes to the profile `linux`. `--receive`: the sink keeps what it gets, for the collector, instead of giving it back.
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
     plain: { type: 'boolean', default: false },
     mtu: { type: 'string', default: '1500' },
+    spin: { type: 'string', default: '0' },
     receive: { type: 'boolean', default: false },
     config: { type: 'string', default: '{}' },
   },
@@ -27,7 +28,12 @@ const [{ Stack }, { linux }, { openTun }, { NodeHost }, { IpAddress }] = await P
 
 const host = new NodeHost();
 const stack = new Stack({ host, config: { ...linux, ...JSON.parse(values.config) } });
-const device = openTun({ addresses: ['10.9.0.1/24'], mtu: Number(values.mtu), vnetHeader: !values.plain });
+const device = openTun({
+  addresses: ['10.9.0.1/24'],
+  mtu: Number(values.mtu),
+  vnetHeader: !values.plain,
+  spin: Number(values.spin),
+});
 stack.addDevice(device, [{ address: IpAddress.parse('10.9.0.2'), prefixLength: 24 }]);
 
 const BLOCK = new Uint8Array(256 * 1024);

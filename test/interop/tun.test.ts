@@ -256,6 +256,29 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
     expect((user + system) / 1000).toBeLessThan(40);
   });
 
+  it('spins for as long as it was told to after a packet, and sleeps then', async () => {
+    expect(() => openTun({ name: 'spin', spin: -1 })).toThrow('spin -1: 0 … 1000000 µs');
+    const busy = async (spin: number): Promise<number> => {
+      const device = openTun({ name: `spin${spin}`, addresses: [`10.${spin & 63}.0.1/24`], spin });
+      let calls = 0;
+      let frames = 0;
+      device.attach({ receive: () => void frames++, flush: () => void calls++ });
+      const socket = createSocket('udp4');
+      socket.send('one', 9, `10.${spin & 63}.0.2`);
+      await sleep(100);
+      const before = process.cpuUsage();
+      await sleep(500);
+      const { user, system } = process.cpuUsage(before);
+      socket.close();
+      device.close();
+      expect([frames, calls]).toEqual([1, 1]);
+      return (user + system) / 1000;
+    };
+    // CPU in the half second that begins a tenth after the packet, ms: a thousandth is over by then, a second is not.
+    expect(await busy(1000)).toBeLessThan(100);
+    expect(await busy(1_000_000)).toBeGreaterThan(200);
+  });
+
   it('reads on where the MTU grows under it', async () => {
     const lengths: number[] = [];
     attach();
