@@ -1,0 +1,252 @@
+// Our stack against itself, in one process, over a link in memory: frames of one segment, checksums computed and verified.
+//
+//   node bench/memory.mjs [--dist DIRECTORY] [--seconds S] stream|crr|idle|time-wait|tables
+//
+// Says one line of JSON. Nothing of the kernel's TCP is in it, and no device: the cost of the protocol itself.
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  options: {
+    dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
+    seconds: { type: 'string', default: '2' },
+    count: { type: 'string' },
+    gso: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+});
+const load = (path) => import(pathToFileURL(`${values.dist}/${path}`).href);
+const [{ Stack }, { linux }, { Pair }, { NodeHost }, { IpAddress }] = await Promise.all([
+  load('stack/stack.js'),
+  load('tcp/config.js'),
+  load('link/pair.js'),
+  load('node/host.js'),
+  load('wire/address.js'),
+]);
+
+/** A host whose turns the loop below makes, in order; its timers are the machine's. */
+class LoopHost extends NodeHost {
+  turns = [];
+  soon(callback) {
+    this.turns.push(callback);
+  }
+  run() {
+    const { turns } = this;
+    this.turns = [];
+    for (const turn of turns) turn();
+  }
+}
+
+const host = new LoopHost();
+host.unref();
+const pair = new Pair(values.gso ? { maxGso: 65535, checksum: true } : {});
+const B = IpAddress.parse('10.0.0.2');
+const config = {
+  ...linux,
+  ip_local_port_range: [1024, 65_535],
+  tcp_max_tw_buckets: 4_000_000,
+  tcp_max_syn_backlog: 65_536,
+  somaxconn: 65_536,
+};
+const [a, b] = [pair.a, pair.b].map((device, i) => {
+  const stack = new Stack({ host, config });
+  stack.addDevice(device, [{ address: IpAddress.parse(`10.0.0.${i + 1}`), prefixLength: 8 }]);
+  return stack;
+});
+
+/** Until nothing is left to do. */
+function settle() {
+  while (pair.pump(host.now()) || host.turns.length > 0) host.run();
+}
+
+/** Until `seconds` have passed on the clock: what waits for a timer gets it. */
+async function runFor(seconds) {
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    for (let i = 0; i < 64; i++) {
+      const moved = pair.pump(host.now());
+      if (host.turns.length > 0) host.run();
+      else if (!moved) break;
+    }
+    await new Promise(setImmediate);
+  }
+}
+
+const BLOCK = new Uint8Array(64 * 1024);
+const seconds = Number(values.seconds);
+
+async function stream() {
+  let got = 0;
+  const take = (bytes) => {
+    got += bytes.length;
+  };
+  b.listen({ port: 80 }, (socket) => {
+    socket.events = { onReadable: () => socket.consume(take) };
+  });
+  const socket = a.connect({ remoteAddress: B, remotePort: 80 });
+  const pump = () => {
+    while (socket.send(BLOCK, false) === BLOCK.length);
+  };
+  socket.events = { onConnect: pump, onWritable: pump };
+  await runFor(0.7);
+  got = 0;
+  const from = performance.now();
+  const cpu = process.cpuUsage();
+  await runFor(seconds);
+  const took = (performance.now() - from) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { 'MiB/s': got / 2 ** 20 / took, 'MiB/core-s': got / 2 ** 20 / ((user + system) / 1e6) };
+}
+
+async function crr() {
+  const request = new Uint8Array(64);
+  let done = 0;
+  b.listen({ port: 80, backlog: 65_535 }, (socket) => {
+    socket.events = {
+      onReadable() {
+        socket.consume(() => {});
+        socket.send(request);
+        socket.close();
+      },
+    };
+  });
+  let stop = false;
+  const one = () => {
+    const socket = a.connect({ remoteAddress: B, remotePort: 80 });
+    socket.events = {
+      onConnect: () => socket.send(request),
+      onReadable: () => socket.consume(() => {}),
+      onEnd: () => socket.close(),
+      onClose: () => {
+        done++;
+        if (!stop) one();
+      },
+    };
+  };
+  for (let i = 0; i < 64; i++) one();
+  await runFor(0.7);
+  done = 0;
+  const from = performance.now();
+  const cpu = process.cpuUsage();
+  await runFor(seconds);
+  stop = true;
+  const took = (performance.now() - from) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { 'conn/s': done / took, 'µs CPU/conn': (user + system) / done };
+}
+
+/** Bytes of everything, after collecting: the heap, and what array buffers hold outside of it. */
+function held() {
+  for (let i = 0; i < 4; i++) globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Bytes for each of many idle established connections; both ends are here: half of it is one end's. */
+function idle() {
+  const count = Number(values.count ?? 20_000);
+  const kept = [];
+  b.listen({ port: 80, backlog: 65_535 }, (socket) => kept.push(socket));
+  const connect = (n) => {
+    for (let i = 0; i < n; i++) {
+      kept.push(a.connect({ remoteAddress: B, remotePort: 80 }));
+      if (i % 64 === 63) settle();
+    }
+    settle();
+  };
+  connect(512);
+  const before = held();
+  connect(count);
+  return { 'bytes/connection': (held() - before) / (2 * count), connections: kept.length };
+}
+
+async function timeWait() {
+  const { TimeWaitTable } = await load('stack/time-wait.js');
+  const { HalfSipHash } = await load('stack/half-siphash.js');
+  const count = Number(values.count ?? 1_000_000);
+  const before = held();
+  const table = new TimeWaitTable(new HalfSipHash(new Uint8Array(8).fill(7)), count);
+  const local = IpAddress.parse('10.0.0.1');
+  for (let i = 0; i < count; i++) {
+    const tuple = {
+      localAddress: local,
+      localPort: 80,
+      remoteAddress: IpAddress.v4(0x0b000000 + (i >>> 15)),
+      remotePort: 1024 + (i & 0x7fff),
+    };
+    table.add(tuple, {
+      sndNxt: i,
+      rcvNxt: i,
+      rcvWnd: 65_535,
+      rcvWindScale: 7,
+      timestamps: true,
+      tsRecent: i,
+      tsOffset: 0,
+      closeAt: 60e6 + i,
+    });
+  }
+  return { 'bytes/entry': (held() - before) / table.count, entries: table.count };
+}
+
+/** Time for one look-up, or one re-arming, with very many entries: in random order, and the same 64 again and again. */
+async function tables() {
+  const { Demux } = await load('stack/demux.js');
+  const { TimerQueue } = await load('stack/timer-queue.js');
+  const count = Number(values.count ?? 1_000_000);
+  const demux = new Demux(new Uint8Array(8).fill(7));
+  const local = IpAddress.parse('10.0.0.1');
+  const remotes = Array.from({ length: (count >>> 15) + 1 }, (_, i) => IpAddress.v4(0x0b000000 + i));
+  const item = (i) => ({
+    localAddress: local,
+    localPort: 80,
+    remoteAddress: remotes[i >>> 15],
+    remotePort: 1024 + (i & 0x7fff),
+  });
+  for (let i = 0; i < count; i++) demux.insert(item(i));
+  const timers = new TimerQueue();
+  for (let i = 0; i < count; i++) timers.arm(timers.add(i), 1e6 + ((i * 7919) % 60e6));
+  const order = new Int32Array(1 << 20);
+  let x = 1;
+  for (let i = 0; i < order.length; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    order[i] = (x >>> 8) % count;
+  }
+  const local3 = 0x0a000001;
+  const find = (i) =>
+    demux.findWords(4, 0, 0, 0xffff, local3, 0, 0, 0xffff, 0x0b000000 + (i >>> 15), (80 << 16) | (1024 + (i & 0x7fff)));
+  let deadline = 61e6;
+  const later = (i) => timers.arm(i, ++deadline);
+  const sooner = (i) => timers.arm(i, 900_000 + ((i * 31) % 100_000));
+  const time = (action, of) => {
+    let best = Infinity;
+    for (let round = 0; round < 5; round++) {
+      const from = process.hrtime.bigint();
+      for (let i = 0; i < order.length; i++) action(of(i));
+      best = Math.min(best, Number(process.hrtime.bigint() - from) / order.length);
+    }
+    return best;
+  };
+  for (let i = 0; i < 1000; i++) if (find(order[i]) === null) throw new Error('not found');
+  const random = (i) => order[i];
+  const hot = (i) => order[i & 63];
+  return {
+    'demux ns, random': time(find, random),
+    'demux ns, hot': time(find, hot),
+    'timer later ns, random': time(later, random),
+    'timer later ns, hot': time(later, hot),
+    'timer anew ns, random': time(sooner, random),
+  };
+}
+
+const JOBS = { stream, crr, idle, 'time-wait': timeWait, tables };
+const job = JOBS[positionals[0] ?? 'stream'];
+if (job === undefined) {
+  console.error(`bench/memory.mjs: ${Object.keys(JOBS).join(' | ')}`);
+  process.exit(2);
+}
+if (globalThis.gc === undefined && (job === idle || job === timeWait)) {
+  console.error('bench/memory.mjs: run it with node --expose-gc');
+  process.exit(2);
+}
+console.log(JSON.stringify(await job()));
+process.exit(0);
