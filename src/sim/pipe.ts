@@ -69,7 +69,9 @@ export class Pipe {
   readonly #reorderBy: number;
   readonly #corrupt: number;
   #sending = false;
-  #flying: InFlight[] = [];
+  readonly #flying: InFlight[] = [];
+  /** The first of them that has not arrived. */
+  #landed = 0;
   #lastArrival = 0;
 
   constructor(events: EventQueue, random: Random, options: PipeOptions, arrivals: Arrivals, report: PipeReport) {
@@ -162,13 +164,19 @@ export class Pipe {
   #land = (): void => {
     const flying = this.#flying;
     const { now } = this.#events;
-    let n = 0;
-    while (n < flying.length && flying[n]!.at <= now) n++;
-    this.#flying = flying.slice(n);
-    // Before anything is delivered: what is sent in answer comes later.
-    if (this.#flying.length > 0) this.#events.at(this.#flying[0]!.at, this.#land);
     const frames: Frame[] = [];
-    for (let i = 0; i < n; i++) frames.push(flying[i]!.frame);
+    let n = this.#landed;
+    while (n < flying.length && flying[n]!.at <= now) frames.push(flying[n++]!.frame);
+    if (n === flying.length) {
+      flying.length = 0;
+      n = 0;
+    } else if (n >= 512) {
+      flying.splice(0, n);
+      n = 0;
+    }
+    this.#landed = n;
+    // Before anything is delivered: what is sent in answer comes later.
+    if (flying.length > 0) this.#events.at(flying[n]!.at, this.#land);
     this.#arrive(frames);
   };
 
