@@ -68,6 +68,19 @@ Module.registerHooks?.({
     if (isNet(specifier) && context.conditions.includes('import') && !context.parentURL?.startsWith(home)) {
       return { url: pathToFileURL(entry).href, shortCircuit: true };
     }
+    if (riders.has(plain(specifier)) && context.conditions.includes('import')) {
+      return { url: `rider:${plain(specifier)}`, shortCircuit: true };
+    }
     return next(specifier, context);
+  },
+  load(url, context, next) {
+    if (!url.startsWith('rider:')) return next(url, context);
+    const name = url.slice('rider:'.length);
+    const names = Object.keys(rider(name)).filter((key) => key !== 'default' && /^[A-Za-z_]\w*$/.test(key));
+    const source =
+      `import { createRequire } from 'node:module';\n` +
+      `const module = createRequire(${JSON.stringify(__filename)})(${JSON.stringify(name)});\n` +
+      `export default module;\nexport const { ${names.join(', ')} } = module;\n`;
+    return { format: 'module', source, shortCircuit: true };
   },
 });

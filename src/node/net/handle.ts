@@ -38,9 +38,8 @@ const READ = 1 << 2;
 const SHUTDOWN = 1 << 3;
 const CLOSE = 1 << 4;
 
-/** What one read gives at most, and how many reads a turn makes, as libuv does: others want their turn. */
+/** What one read gives at most, as with libuv. */
 const LARGEST_READ = 64 * 1024;
-const READS = 32;
 /** Chunks shorter than this are put together to what one read(2) would have given. */
 const SHORT = 16 * 1024;
 
@@ -356,15 +355,14 @@ export class TcpHandle implements SocketEvents {
     return tcp.readable > 0 || this.#ended || this.#failure !== null;
   }
 
+  /** One read a turn: what the program does about it, in ticks and promises too, comes before it hears more. */
   #read(): void {
     const tcp = this.#tcp!;
+    if (!this.reading) return;
     try {
-      for (let left = READS; this.reading && left > 0; left--) {
-        const bytes = this.#take(tcp);
-        if (bytes === null) {
-          this.#over();
-          break;
-        }
+      const bytes = this.#take(tcp);
+      if (bytes === null) this.#over();
+      else {
         this.bytesRead += bytes.length;
         this.owner?.onData(bytes);
       }

@@ -6,16 +6,31 @@ import type { TcpHandle } from './handle.ts';
 import { kernel } from './kernel.ts';
 import type { ServerHandle } from './listen-handle.ts';
 
+/** The server it listens for. */
+interface Owner extends EventEmitter {
+  readonly allowHalfOpen: boolean;
+  readonly pauseOnConnect: boolean;
+  _connections: number;
+  _emitCloseIfDrained(): void;
+}
+
 /** A listener of the real `node:net`, for what is no stack's: paths, file descriptors, handles. Its sockets are Node's own. */
 export class RealServerHandle implements ServerHandle {
   /** Never called: connections go straight to the server's listeners. */
   onconnection: (error: ErrorName | null, client: TcpHandle) => void = () => {};
   readonly #server: NodeServer;
 
-  constructor(server: EventEmitter & { allowHalfOpen: boolean; pauseOnConnect: boolean }) {
+  constructor(server: Owner) {
     const { allowHalfOpen, pauseOnConnect } = server;
     this.#server = kernel.createServer({ allowHalfOpen, pauseOnConnect });
-    this.#server.on('connection', (socket) => server.emit('connection', socket));
+    this.#server.on('connection', (socket) => {
+      server._connections++;
+      socket.on('close', () => {
+        server._connections--;
+        server._emitCloseIfDrained();
+      });
+      server.emit('connection', socket);
+    });
     this.#server.on('error', (error) => server.emit('error', error));
   }
 

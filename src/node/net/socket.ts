@@ -199,13 +199,18 @@ export class Socket extends Duplex implements HandleOwner {
     if (this._later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
     const { bytes, copy } = piece(chunk, encoding);
     this._handle!.write(bytes, copy, (error) => this._written(error, callback));
-    this[INTERNAL].waiting = this._handle?.writeQueueSize ?? 0;
+    this._watchWrite();
   }
 
   override _writev(chunks: Chunk[], callback: WriteCallback): void {
     if (this._later(chunks, '', () => this._writev(chunks, callback), callback)) return;
     this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
-    this[INTERNAL].waiting = this._handle?.writeQueueSize ?? 0;
+    this._watchWrite();
+  }
+
+  /** Where the stack did not take all: the first time-out after it finds that it goes on, whatever is left. */
+  private _watchWrite(): void {
+    this[INTERNAL].waiting = this._handle?.writeQueueSize ? Number.POSITIVE_INFINITY : 0;
   }
 
   /** True where it cannot be written now: `again` is called when it can, or `callback` with the reason that it never will. */
