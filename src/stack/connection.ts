@@ -208,6 +208,11 @@ export class Connection implements TcpSocket {
     return there;
   }
 
+  /** After the TCB was changed past this object: timers and notices follow. */
+  settle(): void {
+    this.#engine.settle(this);
+  }
+
   /** What Nagle or the cork held back may go now. */
   #push(now: boolean): void {
     if (!now || this.timer < 0) return;

@@ -179,6 +179,11 @@ export class Stack {
     return this.#engine.connect(tuple, hop.device, events, options.fastOpen === true, options.data);
   }
 
+  /** Ends every TIME-WAIT now, as `tcpdrop -s TIME_WAIT` does. */
+  forgetTimeWait(): void {
+    this.#engine.timeWait.expire(Number.MAX_SAFE_INTEGER, () => {});
+  }
+
   /** Every connection and listener, in the columns of `ss`. */
   connections(): ConnectionRow[] {
     return rows(this.#engine);

@@ -8,6 +8,8 @@ export interface TcpConfig {
   readonly maxMss: number;
   /** Offer and accept window scaling, SACK, timestamps (RFC 7323, RFC 2018). */
   readonly tcp_window_scaling: boolean;
+  /** The shift to ask for, 0 … 14; −1: the least that can tell the whole receive buffer. */
+  readonly windowScale: number;
   readonly tcp_sack: boolean;
   readonly tcp_timestamps: boolean;
 
@@ -15,6 +17,10 @@ export interface TcpConfig {
   readonly rtoInitial: number;
   readonly rtoMin: number;
   readonly rtoMax: number;
+  /** Least margin of the time-out over SRTT: RFC 6298's clock granularity G; Linux bounds 4·RTTVAR by its least time-out. */
+  readonly rtoMargin: number;
+  /** Added to each time-out: FreeBSD's `rexmit_slop`. */
+  readonly rtoSlop: number;
   /** Retransmissions of a SYN, and of a SYN,ACK, before giving up. */
   readonly tcp_syn_retries: number;
   readonly tcp_synack_retries: number;
@@ -103,6 +109,14 @@ export interface TcpConfig {
   readonly min_pmtu: number;
   readonly mtu_expires: number;
 
+  /** Path MTU discovery without ICMP (RFC 4821): 0 never, 1 where a black hole is suspected, 2 always; where it begins, and the least it goes down to. */
+  readonly tcp_mtu_probing: 0 | 1 | 2;
+  readonly tcp_base_mss: number;
+  readonly tcp_mtu_probe_floor: number;
+  /** The search ends when so few bytes are in doubt, and begins again after so long, µs. */
+  readonly tcp_probe_threshold: number;
+  readonly tcp_probe_interval: number;
+
   /** Challenge ACKs a second, per stack (RFC 5961 §7). */
   readonly tcp_challenge_ack_limit: number;
   /** Least time between two ACKs in answer to unacceptable segments of one connection. */
@@ -120,10 +134,13 @@ const SECOND = 1_000_000;
 export const linux: TcpConfig = {
   maxMss: 0,
   tcp_window_scaling: true,
+  windowScale: -1,
   tcp_sack: true,
   tcp_timestamps: true,
   rtoInitial: 1 * SECOND,
   rtoMin: 0.2 * SECOND,
+  rtoMargin: 0.2 * SECOND,
+  rtoSlop: 0,
   rtoMax: 120 * SECOND,
   tcp_syn_retries: 6,
   tcp_synack_retries: 5,
@@ -167,6 +184,11 @@ export const linux: TcpConfig = {
   ip_no_pmtu_disc: false,
   min_pmtu: 552,
   mtu_expires: 600 * SECOND,
+  tcp_mtu_probing: 0,
+  tcp_base_mss: 1024,
+  tcp_mtu_probe_floor: 48,
+  tcp_probe_threshold: 8,
+  tcp_probe_interval: 600 * SECOND,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
   ip_local_port_range: [32_768, 60_999],
@@ -177,6 +199,7 @@ export const linux: TcpConfig = {
 export const rfc9293: TcpConfig = {
   ...linux,
   rtoMin: 1 * SECOND,
+  rtoMargin: 0.001 * SECOND,
   rtoMax: 60 * SECOND,
   delayedAck: 0.2 * SECOND,
   quickAcks: 0,

@@ -2,9 +2,6 @@ import type { Tcb } from './tcb.ts';
 
 /** RFC 6298: the round-trip time and the retransmission time-out. Times in µs. */
 
-/** A clock granularity G (§2.3): the timers behind us are good to about a millisecond. */
-const G = 1000;
-
 /** Takes a measurement `r` and sets RTO (§2.2, §2.3). Takes back any back-off (§5, note to 5.7). */
 export function measureRtt(tcb: Tcb, r: number): void {
   const sample = Math.max(1, Math.round(r));
@@ -20,8 +17,8 @@ export function measureRtt(tcb: Tcb, r: number): void {
 
 /** RTO from the estimates, within its bounds (§2.4, §2.5). */
 export function setRto(tcb: Tcb): void {
-  const { rtoMin, rtoMax } = tcb.config;
-  const margin = Math.max(G, 4 * tcb.rttvar);
+  const { rtoMin, rtoMax, rtoMargin } = tcb.config;
+  const margin = Math.max(rtoMargin, 4 * tcb.rttvar);
   tcb.rto = Math.min(rtoMax, Math.max(rtoMin, tcb.srtt + margin));
 }
 

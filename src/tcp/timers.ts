@@ -18,7 +18,7 @@ export function stopTimers(tcb: Tcb): void {
 
 /** RFC 6298 §5.1 to §5.3: running while something is unacknowledged. */
 export function restartRetransmission(tcb: Tcb, now: number): void {
-  tcb.retransmitAt = tcb.sndUna === tcb.sndNxt ? NEVER : now + tcb.rto;
+  tcb.retransmitAt = tcb.sndUna === tcb.sndNxt ? NEVER : now + tcb.rto + tcb.config.rtoSlop;
 }
 
 /** Something was heard, or sent: the idle time of keep-alive starts again (RFC 9293 §3.8.4, MUST-26). */

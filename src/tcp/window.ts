@@ -10,6 +10,7 @@ export const LARGEST_SHIFT = 14;
 
 /** The shift we ask for: the least with which the window field can tell the whole receive buffer. */
 export function chooseWindowScale(tcb: Tcb): number {
+  if (tcb.config.windowScale >= 0) return Math.min(LARGEST_SHIFT, tcb.config.windowScale);
   let shift = 0;
   while (shift < LARGEST_SHIFT && tcb.receiveBuffer.capacity >>> shift > LARGEST_FIELD) shift++;
   return shift;

@@ -20,9 +20,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   trace: ['wire', 'tcp', 'ip', 'link', 'stack'],
   explain: ['wire', 'tcp', 'ip', 'stack', 'trace'],
   sim: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace'],
+  packetdrill: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'sim'],
   node: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace'],
   web: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim'],
-  cli: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim', 'node'],
+  cli: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim', 'packetdrill', 'node'],
   '': ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim'],
 };
 

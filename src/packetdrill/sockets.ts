@@ -1,0 +1,371 @@
+import type { Connection } from '../stack/connection.ts';
+import type { TcpListener } from '../stack/socket.ts';
+import { StackError } from '../stack/socket.ts';
+import type { Stack } from '../stack/stack.ts';
+import * as core from '../tcp/connection.ts';
+import type { Failure } from '../tcp/notices.ts';
+import { CLOSED, ESTABLISHED, SYN_SENT } from '../tcp/state.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { ScriptClock } from './clock.ts';
+import type { Value } from './script.ts';
+
+/** What a call returned: a number, and the error where that is −1; what it wrote through its pointers. */
+export interface Returned {
+  readonly result: number;
+  readonly errno?: string;
+  readonly out?: number;
+}
+
+/** A call the stack has no counterpart for: the script is skipped, and says so. */
+export class Unsupported extends Error {}
+
+const ERRNO: Readonly<Record<Failure, string>> = {
+  refused: 'ECONNREFUSED',
+  reset: 'ECONNRESET',
+  'timed out': 'ETIMEDOUT',
+  aborted: '',
+  'host unreachable': 'EHOSTUNREACH',
+  'network unreachable': 'EHOSTUNREACH',
+  'port unreachable': 'ECONNREFUSED',
+  'protocol unreachable': 'ENOPROTOOPT',
+  'message too long': 'EMSGSIZE',
+};
+
+/** A socket as POSIX has it, on the stack. */
+export class Socket {
+  nonBlocking = false;
+  bound = false;
+  listener: TcpListener | null = null;
+  connection: Connection | null = null;
+  /** SO_ERROR: told once. */
+  error = '';
+  lingerReset = false;
+  readShut = false;
+  connecting = false;
+  /** Options set before there is a connection. */
+  readonly options = new Map<string, number>();
+}
+
+export interface Ends {
+  readonly stack: Stack;
+  readonly clock: ScriptClock;
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+  /** A connection is about to be opened, or has been accepted. */
+  onConnection(connection: Connection): void;
+}
+
+const OK: Returned = { result: 0 };
+
+function error(errno: string): Returned {
+  return { result: -1, errno };
+}
+
+/** Calls on sockets. Each returns what POSIX would, or null: it would block. */
+export class Sockets {
+  readonly #ends: Ends;
+  readonly #open = new Map<number, Socket>();
+
+  constructor(ends: Ends) {
+    this.#ends = ends;
+  }
+
+  /** The socket that tcp_info is asked of: the newest with a connection. */
+  get current(): Connection | null {
+    return (
+      [...this.#open.values()]
+        .map((s) => s.connection)
+        .filter((c) => c !== null)
+        .at(-1) ?? null
+    );
+  }
+
+  socket(fd: number): Returned {
+    this.#open.set(fd, new Socket());
+    return { result: fd };
+  }
+
+  get(fd: number): Socket {
+    const socket = this.#open.get(fd);
+    if (socket === undefined) throw new Unsupported(`file descriptor ${fd} is none of the script's`);
+    return socket;
+  }
+
+  bind(fd: number): Returned {
+    this.get(fd).bound = true;
+    return OK;
+  }
+
+  listen(fd: number, backlog: number): Returned {
+    const socket = this.get(fd);
+    const { stack, localPort } = this.#ends;
+    try {
+      socket.listener = stack.listen({ port: localPort, backlog, ...deferred(socket) });
+    } catch (e) {
+      return e instanceof StackError ? error(e.code) : fail(e);
+    }
+    return OK;
+  }
+
+  accept(fd: number, as: number): Returned | null {
+    const listener = this.get(fd).listener;
+    if (listener === null) return error('EINVAL');
+    const accepted = listener.accept() as Connection | null;
+    if (accepted === null) return this.get(fd).nonBlocking ? error('EAGAIN') : null;
+    const socket = new Socket();
+    this.#open.set(as, socket);
+    // Options of the listener are its children's.
+    for (const [name, value] of this.get(fd).options) socket.options.set(name, value);
+    this.#adopt(socket, accepted);
+    return { result: as };
+  }
+
+  connect(fd: number): Returned | null {
+    const socket = this.get(fd);
+    if (socket.connection === null) {
+      const { stack, remoteAddress, remotePort, localPort } = this.#ends;
+      const local = socket.bound ? { localPort } : {};
+      try {
+        const connection = stack.connect({ remoteAddress, remotePort, ...local }) as Connection;
+        this.#adopt(socket, connection);
+        socket.connecting = true;
+        this.#ends.onConnection(connection);
+      } catch (e) {
+        return e instanceof StackError ? error(e.code) : fail(e);
+      }
+      if (socket.nonBlocking) return error('EINPROGRESS');
+    }
+    const { state } = socket.connection!;
+    if (socket.error !== '') return this.#takeError(socket);
+    if (state >= ESTABLISHED) {
+      if (!socket.connecting) return error('EISCONN');
+      socket.connecting = false;
+      return OK;
+    }
+    if (state === CLOSED) return error('ECONNREFUSED');
+    return socket.nonBlocking ? error('EALREADY') : null;
+  }
+
+  read(fd: number, most: number, peek: boolean): Returned | null {
+    const socket = this.get(fd);
+    const { connection } = socket;
+    if (connection === null) return error('ENOTCONN');
+    if (connection.readable > 0) {
+      const there = Math.min(most, connection.readable);
+      if (!peek) for (let left = there; left > 0; ) left -= connection.receive(left)!.length;
+      return { result: there };
+    }
+    if (socket.error !== '') return this.#takeError(socket);
+    if (connection.ended || socket.readShut || connection.state === CLOSED) return { result: 0 };
+    return socket.nonBlocking ? error('EAGAIN') : null;
+  }
+
+  /** `done`: bytes that an earlier try of the same blocking call has handed over. */
+  write(fd: number, length: number, more: boolean, done: { bytes: number }): Returned | null {
+    const socket = this.get(fd);
+    const { connection } = socket;
+    if (connection === null) return error('ENOTCONN');
+    if (socket.error !== '') return this.#takeError(socket);
+    if (more) connection.setCork(true);
+    const taken = connection.send(new Uint8Array(length - done.bytes));
+    if (!more && socket.options.get('TCP_CORK') !== 1 && connection.tcb.cork) connection.setCork(false);
+    if (taken < 0) return error('EPIPE');
+    done.bytes += taken;
+    if (done.bytes === length) return { result: length };
+    if (!socket.nonBlocking) return null;
+    return done.bytes === 0 ? error('EAGAIN') : { result: done.bytes };
+  }
+
+  shutdown(fd: number, how: string): Returned {
+    const socket = this.get(fd);
+    const { connection } = socket;
+    if (connection === null || connection.state === CLOSED) return error('ENOTCONN');
+    if (how !== 'SHUT_WR') socket.readShut = true;
+    if (how !== 'SHUT_RD') {
+      core.close(connection.tcb, this.#ends.clock.now());
+      this.#settle(connection);
+    }
+    return OK;
+  }
+
+  close(fd: number): Returned {
+    const socket = this.get(fd);
+    this.#open.delete(fd);
+    socket.listener?.close();
+    const { connection } = socket;
+    if (connection === null) return OK;
+    if (socket.lingerReset) connection.abort();
+    else connection.close();
+    return OK;
+  }
+
+  fcntl(fd: number, command: string, flags: readonly string[]): Returned {
+    const socket = this.get(fd);
+    // The value of O_NONBLOCK differs from system to system: scripts only read O_RDWR.
+    if (command === 'F_GETFL') return { result: socket.nonBlocking ? 0x802 : 2 };
+    if (command !== 'F_SETFL') throw new Unsupported(`fcntl ${command}`);
+    socket.nonBlocking = flags.includes('O_NONBLOCK');
+    return OK;
+  }
+
+  setOption(fd: number, name: string, value: Value): Returned {
+    const socket = this.get(fd);
+    const number = numberIn(value);
+    if (name === 'SO_LINGER') {
+      socket.lingerReset = lingerOf(value);
+      return OK;
+    }
+    if (!APPLY.has(name)) {
+      if (IGNORED.has(name)) return OK;
+      throw new Unsupported(`socket option ${name}`);
+    }
+    socket.options.set(name, number);
+    if (socket.connection !== null) {
+      APPLY.get(name)!(socket.connection, number);
+      this.#settle(socket.connection);
+    }
+    return OK;
+  }
+
+  getOption(fd: number, name: string): Returned {
+    const socket = this.get(fd);
+    const { connection } = socket;
+    const { config } = this.#ends.stack;
+    switch (name) {
+      case 'SO_ERROR': {
+        const errno = socket.error;
+        socket.error = '';
+        return { result: 0, errno, out: errno === '' ? 0 : -1 };
+      }
+      case 'SO_RCVBUF':
+        return { result: 0, out: connection?.tcb.receiveBuffer.capacity ?? config.receiveBuffer };
+      case 'SO_SNDBUF':
+        // Linux books twice what was asked for.
+        return { result: 0, out: 2 * (connection?.tcb.sendBufferSize ?? config.sendBuffer) };
+      case 'TCP_MAXSEG': {
+        const tcb = connection?.tcb;
+        return { result: 0, out: tcb === undefined ? (socket.options.get(name) ?? 536) : tcb.sndMss };
+      }
+      case 'TCP_KEEPIDLE':
+        return { result: 0, out: (connection?.tcb.keepAliveTime ?? config.tcp_keepalive_time) / 1e6 };
+      case 'TCP_KEEPINTVL':
+        return { result: 0, out: (connection?.tcb.keepAliveInterval ?? config.tcp_keepalive_intvl) / 1e6 };
+      case 'TCP_KEEPCNT':
+        return { result: 0, out: connection?.tcb.keepAliveProbes ?? config.tcp_keepalive_probes };
+      default: {
+        const value = socket.options.get(name);
+        if (value === undefined) throw new Unsupported(`socket option ${name}`);
+        return { result: 0, out: value };
+      }
+    }
+  }
+
+  /** SIOCINQ and SIOCOUTQ. */
+  ioctl(fd: number, what: string): Returned {
+    const { connection } = this.get(fd);
+    if (connection === null) return error('EINVAL');
+    if (what === 'SIOCINQ' || what === 'FIONREAD') return { result: 0, out: connection.readable };
+    if (what === 'SIOCOUTQ') return { result: 0, out: connection.unacknowledged };
+    throw new Unsupported(`ioctl ${what}`);
+  }
+
+  #adopt(socket: Socket, connection: Connection): void {
+    socket.connection = connection;
+    connection.events = {
+      onClose: (failure) => {
+        if (failure !== null) socket.error = ERRNO[failure];
+      },
+      onAdvice: (advice) => {
+        if (advice in ERRNO && connection.state === SYN_SENT) socket.error = ERRNO[advice as Failure];
+      },
+    };
+    for (const [name, value] of socket.options) APPLY.get(name)?.(connection, value);
+  }
+
+  #takeError(socket: Socket): Returned {
+    const errno = socket.error;
+    socket.error = '';
+    return error(errno);
+  }
+
+  #settle(connection: Connection): void {
+    connection.settle();
+  }
+}
+
+/** Options that reach a connection. */
+const APPLY = new Map<string, (connection: Connection, value: number) => void>([
+  ['TCP_NODELAY', (c, v) => c.setNoDelay(v !== 0)],
+  ['TCP_CORK', (c, v) => c.setCork(v !== 0)],
+  ['TCP_USER_TIMEOUT', (c, v) => c.setUserTimeout(v * 1000)],
+  ['SO_KEEPALIVE', (c, v) => c.setKeepAlive(v !== 0)],
+  ['TCP_KEEPIDLE', (c, v) => c.setKeepAlive(c.tcb.keepAlive, v * 1e6)],
+  ['TCP_KEEPINTVL', (c, v) => c.setKeepAlive(c.tcb.keepAlive, undefined, v * 1e6)],
+  ['TCP_KEEPCNT', (c, v) => c.setKeepAlive(c.tcb.keepAlive, undefined, undefined, v)],
+  [
+    'SO_SNDBUF',
+    (c, v) => {
+      c.tcb.sendBufferSize = v;
+    },
+  ],
+  [
+    'IP_TTL',
+    (c, v) => {
+      c.tcb.ttl = v;
+    },
+  ],
+  [
+    'IPV6_UNICAST_HOPS',
+    (c, v) => {
+      c.tcb.ttl = v;
+    },
+  ],
+  [
+    'IP_TOS',
+    (c, v) => {
+      c.tcb.dscp = v >>> 2;
+    },
+  ],
+  [
+    'IPV6_TCLASS',
+    (c, v) => {
+      c.tcb.dscp = v >>> 2;
+    },
+  ],
+  ['TCP_DEFER_ACCEPT', () => {}],
+]);
+
+/** Options that change nothing here: one script has one connection. */
+const IGNORED = new Set(['SO_REUSEADDR', 'SO_REUSEPORT', 'SO_RCVLOWAT', 'TCP_QUICKACK', 'SO_NOSIGPIPE']);
+
+function deferred(socket: Socket): { deferAccept?: number } {
+  const seconds = socket.options.get('TCP_DEFER_ACCEPT') ?? 0;
+  return seconds > 0 ? { deferAccept: seconds * 1e6 } : {};
+}
+
+/** The first number in `[1]`, `[{…}]` or `1`; DSCP names as their byte. */
+function numberIn(value: Value): number {
+  if (value.kind === 'number') return value.value;
+  if (value.kind === 'list' && value.items.length > 0) return numberIn(value.items[0]!);
+  if (value.kind === 'name') {
+    const class_ = /^IPTOS_DSCP_CS(\d)$/.exec(value.names[0]!);
+    if (class_ !== null) return Number(class_[1]) << 5;
+  }
+  throw new Unsupported('an option value that is no number');
+}
+
+/** `{onoff=1, linger=0}`: whether close(2) is to reset. */
+function lingerOf(value: Value): boolean {
+  const struct = value.kind === 'list' ? value.items[0] : value;
+  if (struct?.kind !== 'struct') throw new Unsupported('SO_LINGER without its structure');
+  const fields = Object.values(struct.fields).map((f) => (f.kind === 'number' ? f.value : -1));
+  const [on, time] = fields;
+  if (on !== 0 && time !== 0) throw new Unsupported('SO_LINGER with a time: close would block');
+  return on !== 0;
+}
+
+function fail(e: unknown): never {
+  throw e;
+}

@@ -1,0 +1,82 @@
+import type { TcpConfig } from '../tcp/config.ts';
+
+type Changeable = { -readonly [K in keyof TcpConfig]: TcpConfig[K] };
+type Apply = (config: Changeable, value: number) => void;
+
+const MS = 1000;
+
+/** Sysctls of scripts and what they mean for us. Those that are not here change nothing that a script could see. */
+const KNOWN: Readonly<Record<string, Apply>> = {
+  'net.inet.tcp.rfc1323': (c, v) => {
+    c.tcp_window_scaling = v !== 0;
+    c.tcp_timestamps = v !== 0;
+  },
+  'net.inet.tcp.sack.enable': (c, v) => {
+    c.tcp_sack = v !== 0;
+  },
+  'net.inet.tcp.ecn.enable': (c, v) => {
+    // FreeBSD: 0 never, 1 ask and accept, 2 accept.
+    c.tcp_ecn = v === 0 ? 0 : v === 1 ? 1 : 2;
+  },
+  'net.inet.tcp.rexmit_initial': (c, v) => {
+    c.rtoInitial = v * MS;
+  },
+  'net.inet.tcp.rexmit_slop': (c, v) => {
+    c.rtoSlop = v * MS;
+  },
+  'net.inet.tcp.delacktime': (c, v) => {
+    c.delayedAck = v * MS;
+  },
+  'net.inet.tcp.recvspace': (c, v) => {
+    c.receiveBuffer = v;
+  },
+  'net.inet.tcp.sendspace': (c, v) => {
+    c.sendBuffer = v;
+  },
+  'net.ipv4.tcp_timestamps': (c, v) => {
+    c.tcp_timestamps = v !== 0;
+  },
+  'net.ipv4.tcp_sack': (c, v) => {
+    c.tcp_sack = v !== 0;
+  },
+  'net.ipv4.tcp_window_scaling': (c, v) => {
+    c.tcp_window_scaling = v !== 0;
+  },
+  'net.ipv4.tcp_ecn': (c, v) => {
+    c.tcp_ecn = (v >= 0 && v <= 5 ? v : 2) as TcpConfig['tcp_ecn'];
+  },
+  'net.ipv4.tcp_slow_start_after_idle': (c, v) => {
+    c.tcp_slow_start_after_idle = v !== 0;
+  },
+  'net.ipv4.tcp_syn_retries': (c, v) => {
+    c.tcp_syn_retries = v;
+  },
+  'net.ipv4.tcp_synack_retries': (c, v) => {
+    c.tcp_synack_retries = v;
+  },
+  'net.ipv4.tcp_fin_timeout': (c, v) => {
+    c.tcp_fin_timeout = v * 1_000_000;
+  },
+  'net.ipv4.tcp_fastopen': (c, v) => {
+    c.tcp_fastopen = v;
+  },
+  'net.ipv4.tcp_syncookies': (c, v) => {
+    c.tcp_syncookies = (v >= 0 && v <= 2 ? v : 1) as TcpConfig['tcp_syncookies'];
+  },
+  'net.ipv4.tcp_rfc1337': (c, v) => {
+    c.tcp_rfc1337 = v !== 0;
+  },
+};
+
+/** Applies the `sysctl` lines of a command to a configuration. Nothing is run. */
+export function applySysctls(command: string, config: TcpConfig): void {
+  const changeable = config as Changeable;
+  for (const found of command.matchAll(/([a-z][\w.]+)=("[^"]*"|\S+)/g)) {
+    const value = found[2]!.replaceAll('"', '');
+    if (found[1] === 'net.ipv4.tcp_congestion_control') {
+      if (value === 'reno' || value === 'cubic' || value === 'bbr') changeable.tcp_congestion_control = value;
+      continue;
+    }
+    KNOWN[found[1]!]?.(changeable, Number(value));
+  }
+}
