@@ -21,7 +21,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   explain: ['wire', 'tcp', 'ip', 'stack', 'trace'],
   sim: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace'],
   packetdrill: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'sim'],
-  node: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace'],
+  // `sim` is for testing/, which puts Node's programs on a simulated network.
+  node: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'sim'],
   web: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim'],
   cli: ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim', 'packetdrill', 'node'],
   '': ['wire', 'tcp', 'ip', 'link', 'stack', 'trace', 'explain', 'sim'],
