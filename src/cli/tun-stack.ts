@@ -1,96 +1,22 @@
-import type { Device } from '../link/device.ts';
-import { NodeHost } from '../node/host.ts';
-import { type Prefix, parsePrefix } from '../node/interface.ts';
-import { openTun, type TunDevice } from '../node/tun.ts';
-import { Stack } from '../stack/stack.ts';
-import type { Trace } from '../tcp/trace.ts';
-import { IpAddress } from '../wire/address.ts';
+import type { Prefix } from '../node/interface.ts';
+import { openTunStack as open, parseSubnet, type TunStack, type TunStackOptions } from '../node/tun-stack.ts';
 import { Failure } from './failure.ts';
 
-/** Networks that nobody announces: RFC 1918 and RFC 4193. */
-export const SUBNETS = ['10.9.0.0/24', 'fd09::/64'];
+export { SUBNETS } from '../node/tun-stack.ts';
 
-export interface TunStackOptions {
-  readonly device: string;
-  /** `10.9.0.0/24`: the kernel gets its first address, we the second. */
-  readonly subnets: readonly string[];
-  readonly trace?: Trace | null;
-  readonly wrap?: (device: TunDevice, host: NodeHost) => Device;
+/** `openTunStack` with what the command line says: values that make no sense are its mistakes. */
+export function openTunStack(
+  options: Omit<TunStackOptions, 'subnets'> & { readonly subnets: readonly string[] },
+): TunStack {
+  const subnets = blaming('--subnet', () => options.subnets.map((text): Prefix => parseSubnet(text)));
+  return blaming('--device', () => open({ ...options, subnets }));
 }
 
-/** A stack of ours on a TUN device in the network namespace of the process. */
-export interface TunStack {
-  readonly stack: Stack;
-  readonly tun: TunDevice;
-  readonly host: NodeHost;
-  readonly ours: readonly IpAddress[];
-  readonly kernel: readonly IpAddress[];
-  /** Resets what is open and takes the device away. What waits in TIME-WAIT holds the process no longer. */
-  close(): void;
-}
-
-/** Opens the device and puts a stack on it. Throws a TunError or a Failure, one line that says what to do. */
-export function openTunStack(options: TunStackOptions): TunStack {
-  const subnets = options.subnets.map(parseSubnet);
-  const kernel = subnets.map((subnet) => plus(subnet.address, 1));
-  const ours = subnets.map((subnet) => plus(subnet.address, 2));
-  const tun = open(
-    options.device,
-    kernel.map((address, i) => `${address}/${subnets[i]!.length}`),
-  );
-  const host = new NodeHost();
-  const stack = new Stack({ host, trace: options.trace ?? null });
-  const device = options.wrap?.(tun, host) ?? tun;
-  stack.addDevice(
-    device,
-    ours.map((address, i) => ({ address, prefixLength: subnets[i]!.length })),
-  );
-  // Whatever is elsewhere: the kernel forwards it, if it is told to.
-  for (const address of ours) stack.addRoute(address, 0, device);
-  const close = () => {
-    stack.close();
-    host.unref();
-  };
-  return { stack, tun, host, ours, kernel, close };
-}
-
-function open(name: string, addresses: readonly string[]): TunDevice {
+function blaming<T>(option: string, action: () => T): T {
   try {
-    return openTun({ name, addresses });
+    return action();
   } catch (error) {
-    // What the options say makes no sense: their values come from the command line.
-    if (error instanceof TypeError || error instanceof RangeError) throw new Failure(`${error.message} (--device)`, 2);
+    if (error instanceof TypeError || error instanceof RangeError) throw new Failure(`${error.message} (${option})`, 2);
     throw error;
   }
-}
-
-function parseSubnet(text: string): Prefix {
-  let subnet: Prefix;
-  try {
-    subnet = parsePrefix(text);
-  } catch {
-    throw new Failure(`${text} is no subnet: write it as 10.9.0.0/24 or fd09::/64 (--subnet)`, 2);
-  }
-  const { address, length } = subnet;
-  if (length > (address.family === 4 ? 30 : 126))
-    throw new Failure(`${text} has no room for two machines (--subnet)`, 2);
-  if (!plus(address, 0).equals(network(subnet))) {
-    throw new Failure(`${text} is an address in a subnet: write ${network(subnet)}/${length} (--subnet)`, 2);
-  }
-  return subnet;
-}
-
-/** The address with all bits beyond the prefix cleared. */
-function network({ address, length }: Prefix): IpAddress {
-  const { family, w0, w1, w2, w3 } = address;
-  const words = family === 4 ? [w3] : [w0, w1, w2, w3];
-  const masked = words.map((word, i) => {
-    const bits = Math.min(32, Math.max(0, length - 32 * i));
-    return bits === 0 ? 0 : word & (-1 << (32 - bits));
-  });
-  return family === 4 ? IpAddress.v4(masked[0]!) : new IpAddress(6, masked[0]!, masked[1]!, masked[2]!, masked[3]!);
-}
-
-function plus({ family, w0, w1, w2, w3 }: IpAddress, n: number): IpAddress {
-  return new IpAddress(family, w0, w1, w2, w3 + n);
 }
