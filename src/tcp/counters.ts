@@ -41,6 +41,9 @@ export class Counters {
   /** Outgoing connections that took over a four-tuple in TIME-WAIT. */
   TWRecycled = 0;
   TCPAbortOnMemory = 0;
+  /** Probes for a longer path MTU that arrived, and that did not. */
+  TCPMTUPSuccess = 0;
+  TCPMTUPFail = 0;
   TCPOFOQueue = 0;
   TCPOFODrop = 0;
   TCPDSACKOldSent = 0;

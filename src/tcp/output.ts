@@ -5,6 +5,7 @@ import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitAck, emitSegment } from './emit.ts';
 import type { Sent } from './loss/scoreboard.ts';
 import { optionLength } from './mss.ts';
+import { type MtuProbe, probeSent, probeText } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
 import { notePaced, pacedBurst, pacingHolds } from './pacing.ts';
 import { sackBlocksDue } from './sack.ts';
@@ -155,6 +156,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
 function sendNew(tcb: Tcb, now: number): void {
   if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0 && tcb.sndWnd > 0) resumeWindow(tcb, now);
   let blocked = false;
+  if (tcb.mtuProbe !== null) sendProbe(tcb, tcb.mtuProbe, now);
   while (!tcb.finSent) {
     const mss = segmentRoom(tcb);
     const flight = flightSize(tcb);
@@ -189,6 +191,18 @@ function sendNew(tcb: Tcb, now: number): void {
   if (tcb.scoreboard.sampler !== null && !blocked && unsent(tcb) === 0 && inFlight < tcb.cwnd) {
     tcb.scoreboard.sampler.noteAppLimited(inFlight);
   }
+}
+
+/** New text as a probe for a longer path MTU, where it is time for one: one wire segment. */
+function sendProbe(tcb: Tcb, probe: MtuProbe, now: number): void {
+  if (sackBlocksDue(tcb) > 0) return;
+  const text = probeText(tcb, probe, unsent(tcb), pipe(tcb), now);
+  if (text === 0) return;
+  const { sndMss, sndNxt } = tcb;
+  tcb.sndMss = text + optionLength(tcb.timestamps, 0);
+  sendText(tcb, text, 0, now);
+  tcb.sndMss = sndMss;
+  probeSent(tcb, probe, sndNxt, text);
 }
 
 /** Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. */

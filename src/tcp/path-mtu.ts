@@ -31,6 +31,8 @@ export function packetTooBig(tcb: Tcb, mtu: number, now: number): boolean {
   const told = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < current) ?? 0);
   if (told < (family === 4 ? LEAST_MTU_V4 : LEAST_MTU_V6)) return false;
   const next = family === 4 ? Math.max(told, config.min_pmtu) : told;
+  const probe = tcb.mtuProbe;
+  if (probe !== null && next >= current && next < probe.size) probe.high = Math.min(probe.high, next);
   if (next >= current) return false;
   const text = next - headers - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
   if (text < tcb.provenText) {
@@ -53,6 +55,10 @@ export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
   tcb.provenText = 0;
   tcb.pathMss = mtu - fixedHeaders(tcb.localAddress.family);
   tcb.sndMss = Math.min(tcb.sndMss, tcb.pathMss);
+  if (tcb.mtuProbe !== null) {
+    tcb.mtuProbe.high = Math.min(tcb.mtuProbe.high, mtu);
+    tcb.mtuProbe.low = Math.min(tcb.mtuProbe.low, mtu);
+  }
   tcb.env.pathMtuLowered?.(tcb, mtu, now);
   if (tcb.state < ESTABLISHED) return;
   const { scoreboard } = tcb;

@@ -8,6 +8,7 @@ import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import type { FastOpen } from './fast-open.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
+import type { MtuProbe } from './mtu-probe.ts';
 import type { Failure } from './notices.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -68,6 +69,7 @@ export class Tcb implements FourTuple {
   provenText = 0;
   /** A path MTU that an ICMP error told, contrary to what was proven; 0: none (`path-mtu.ts`). */
   doubtedMtu = 0;
+  mtuProbe: MtuProbe | null = null;
   sndWindScale = 0;
   rcvWindScale = 0;
   windowScaling = false;

@@ -9,6 +9,7 @@ import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
 import { afterAck, takeSackBlocks } from '../loss/recovery.ts';
 import { effectiveMss } from '../mss.ts';
+import { probeAcked, startProbing } from '../mtu-probe.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
 import { pipe } from '../output.ts';
 import { measureRtt } from '../rtt.ts';
@@ -53,6 +54,7 @@ const RTO_AFTER_LOST_SYN = 3_000_000;
 /** ESTABLISHED was entered: both SYNs are acknowledged. */
 export function handshakeDone(tcb: Tcb, now: number): void {
   if (tcb.synRetransmitted && tcb.srtt === 0) tcb.rto = RTO_AFTER_LOST_SYN;
+  if (tcb.config.tcp_mtu_probing === 2) startProbing(tcb, now);
   startWindow(tcb);
   restartKeepAlive(tcb, now);
   tcb.notices |= CONNECTED;
@@ -108,6 +110,7 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
   tcb.bytesAckedTotal += text;
   if (text > tcb.provenText) tcb.provenText = Math.min(text, effectiveMss(tcb));
   tcb.doubtedMtu = 0;
+  if (tcb.mtuProbe !== null) probeAcked(tcb, tcb.mtuProbe);
   // Karn (RFC 6298 §3): only the echoed timestamp tells a retransmission's round trip from the original's.
   const rtt = result.retransmitted || result.sampleTime < 0 ? echoedRtt(tcb, segment, now) : now - result.sampleTime;
   if (rtt >= 0) {

@@ -1,6 +1,7 @@
 import { emitAck, emitProbe, emitReset } from '../emit.ts';
 import { fail, finish } from '../ending.ts';
 import { afterTimeout } from '../loss/recovery.ts';
+import { suspectBlackHole } from '../mtu-probe.ts';
 import { ADVICE } from '../notices.ts';
 import { output, resendSyn, sendOverride } from '../output.ts';
 import { believeDoubted } from '../path-mtu.ts';
@@ -57,6 +58,9 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   const opening = tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED;
   if (!opening) {
     believeDoubted(tcb, now);
+    // Whatever was lost, a probe among it proves nothing.
+    if (tcb.mtuProbe !== null) tcb.mtuProbe.size = 0;
+    if (tcb.retries >= tcb.config.tcp_retries1) suspectBlackHole(tcb, now);
     afterTimeout(tcb);
   }
   tcb.retries++;

@@ -2,6 +2,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { ge, gt, le, lt } from '../../wire/seq.ts';
 import { collapseForTimeout, finishRecovery, growWindow, reduceForLoss } from '../congestion/window.ts';
 import { effectiveMss } from '../mss.ts';
+import { probeLost } from '../mtu-probe.ts';
 import { flightSize, pipe } from '../output.ts';
 import type { Tcb } from '../tcb.ts';
 import { SACKED } from './scoreboard.ts';
@@ -68,6 +69,7 @@ function advanceRecovery(tcb: Tcb, acked: number, mss: number): void {
 
 /** RFC 5681 §3.2 steps 2 and 3, RFC 6675 §5 step 4: one reduction, and the first lost segment goes out at once. */
 function enterRecovery(tcb: Tcb): void {
+  if (tcb.mtuProbe !== null && probeLost(tcb, tcb.mtuProbe)) return;
   const first = tcb.scoreboard.first!;
   tcb.recovery = 'fast';
   tcb.recover = tcb.sndNxt;
