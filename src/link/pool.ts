@@ -1,3 +1,4 @@
+import { frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Frame } from './device.ts';
 
@@ -12,7 +13,7 @@ class PooledFrame extends Frame {
   free = false;
 
   constructor(pool: FramePool, size: number) {
-    super(new Uint8Array(HEADROOM + size));
+    super(frameMemory(HEADROOM + size));
     this.pool = pool;
   }
 }
@@ -28,7 +29,7 @@ export class FramePool {
   readonly #keep: number;
   #outstanding = 0;
 
-  constructor(keep = 256) {
+  constructor(keep = 1024) {
     this.#keep = keep;
   }
 

@@ -1,5 +1,6 @@
 import { Frame } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
+import { frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import type { Ffi } from './ffi.ts';
 
@@ -66,12 +67,12 @@ export class Arena {
   }
 
   #grow(): void {
-    const memory = new ArrayBuffer(2 * PAGE + this.#slots * STRIDE);
-    const base = this.#ffi.address(memory);
+    const memory = frameMemory(2 * PAGE + this.#slots * STRIDE);
+    const base = this.#ffi.address(memory.buffer as ArrayBuffer) + memory.byteOffset;
     const first = (PAGE - (base % PAGE)) % PAGE;
     for (let i = this.#slots - 1; i >= 0; i--) {
       const at = first + IN_PAGE + i * STRIDE;
-      this.#free.push(new ArenaFrame(new Uint8Array(memory, at, HEADROOM + MAX_PACKET), base + at));
+      this.#free.push(new ArenaFrame(memory.subarray(at, at + HEADROOM + MAX_PACKET), base + at));
     }
   }
 }

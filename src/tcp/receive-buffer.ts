@@ -92,6 +92,18 @@ export class ReceiveBuffer {
     return sum;
   }
 
+  /** The first stretch of [at, at + length) that is held out of order already, as distances from RCV.NXT; null where none is. */
+  firstHeld(at: number, length: number): { from: number; to: number } | null {
+    const from = this.next + at;
+    const to = from + length;
+    for (let i = this.findRun(from); i < this.starts.length && this.starts[i]! < to; i++) {
+      const start = Math.max(from, this.starts[i]!);
+      const end = Math.min(to, this.ends[i]!);
+      if (end > start) return { from: start - this.next, to: end - this.next };
+    }
+    return null;
+  }
+
   /** The next chunk for the application, at most `max` bytes; null when there is none. It is the caller's from now on. */
   read(max: number): Uint8Array | null {
     if (this.readable === 0 || max <= 0) return null;
@@ -163,7 +175,7 @@ export class ReceiveBuffer {
 
   /** Alone, a chunk gets what it needs; while others wait to be read, room for more like it. */
   private sizeFor(length: number): number {
-    if (this.recycling && length > SHARED) return RECYCLED;
+    if (this.recycling && Math.max(length, this.readable >>> 2) > SHARED) return RECYCLED;
     return this.chunks.length === 0 ? length : Math.max(length, SHARED);
   }
 

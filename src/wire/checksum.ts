@@ -1,4 +1,5 @@
 import type { IpAddress } from './address.ts';
+import { frameBuffer, MOST, sumWords } from './frame-memory.ts';
 
 /**
  * The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of big-endian 16-bit words.
@@ -21,6 +22,12 @@ let lanes: Int32Array = new Int32Array(0);
 export function sum(bytes: Uint8Array, offset: number, length: number, initial = 0): number {
   const total = fold(initial);
   if (length < WIDE) return fold(total + sumBytes(bytes, offset, length));
+  if (bytes.buffer === frameBuffer && length <= MOST) {
+    const most = length & -16;
+    // WebAssembly's words are little-endian on every machine.
+    const words = swap(fold(sumWords(bytes.byteOffset + offset, most)));
+    return fold(total + words + sumBytes(bytes, offset + most, length - most));
+  }
 
   // Up to three bytes to the next lane, then whole lanes in the machine's byte order, then the tail.
   const start = bytes.byteOffset + offset;
