@@ -1,6 +1,6 @@
 import { RST } from '../wire/segment.ts';
 import { bytes, count, duration, facts, grouped, label, remarks, seconds } from './format.ts';
-import { flow, noPaint, type Paint, paintSpans, type Role, type Span, span, width } from './paint.ts';
+import { flow, noPaint, type Paint, paintSpans, type Role, type Span, span, width, wrapText } from './paint.ts';
 import type { StateNote, Step, Tally } from './steps.ts';
 
 /** Who stands at the two lifelines, in a word or two. */
@@ -62,6 +62,8 @@ export class BoxRenderer implements Renderer {
       }
       case 'drop':
         return [this.#attached('', step.end, '✕', [span(` not processed: ${step.reason}`, 'alert')], 'alert')];
+      case 'note':
+        return this.#note(step.end, step.text);
       case 'pause':
         return [this.#pause(step.lasted)];
     }
@@ -94,14 +96,16 @@ export class BoxRenderer implements Renderer {
   #segment(step: Extract<Step, { kind: 'segment' }>): string[] {
     const { segment, seen, direction } = step;
     const role = segment.flags & RST ? 'alert' : direction;
-    const notes = remarks(segment, seen);
+    const notes = remarks(segment, seen, step.remark);
     const noteRole = (note: string) => (note === seen.landmark ? 'title' : seen.retransmission ? 'alert' : 'faint');
     const text = [
       span(label(segment), role),
       ...notes.flatMap((note) => [span(' · ', 'faint'), span(note, noteRole(note))]),
     ];
-    const lines = [this.#arrow(seconds(step.time), direction, '─', text, role)];
-    const details = flow(facts(segment, seen), ' · ', this.#inner - 4);
+    const lines = [this.#arrow(seconds(step.time), direction, '─', text, role, step.lost !== null)];
+    const lost =
+      step.lost === null ? [] : [[span('✕ lost', 'alert'), span(step.lost === 'lost' ? '' : `: ${step.lost}`)]];
+    const details = flow([...lost, ...facts(segment, seen)], ' · ', this.#inner - 4);
     details.forEach((line, i) => {
       const gutter = i === 0 && step.delta > 0 ? `+${duration(step.delta)}` : '';
       lines.push(this.#row(gutter, [span('  '), ...line]));
@@ -140,13 +144,47 @@ export class BoxRenderer implements Renderer {
   }
 
   /** `│◀──── SYN, ACK ─────│`: the text in the middle of the line, and the line broken for it. */
-  #arrow(clock: string, direction: 'in' | 'out', stroke: string, text: readonly Span[], role: Role): string {
+  #arrow(
+    clock: string,
+    direction: 'in' | 'out',
+    stroke: string,
+    text: readonly Span[],
+    role: Role,
+    lost = false,
+  ): string {
+    if (lost) return this.#broken(clock, direction, stroke, text, role);
     const free = this.#inner - width(text) - 2;
     const before = Math.max(1, Math.floor(free / 2));
     const after = Math.max(1, free - before);
     const left = direction === 'in' ? `◀${stroke.repeat(before - 1)}` : stroke.repeat(before);
     const right = direction === 'out' ? `${stroke.repeat(after - 1)}▶` : stroke.repeat(after);
     return this.#row(clock, [span(left, role), span(' '), ...text, span(' '), span(right, role)], false);
+  }
+
+  /** An arrow that ends on its way: `│──── SYN ────✕        │`. */
+  #broken(clock: string, direction: 'in' | 'out', stroke: string, text: readonly Span[], role: Role): string {
+    const room = this.#inner - width(text) - 2;
+    const gap = span(' '.repeat(Math.max(0, Math.min(Math.floor(this.#inner / 6), room - 3))));
+    const free = Math.max(2, room - gap.text.length - 1);
+    const before = span(stroke.repeat(Math.max(1, Math.floor(free / 2))), role);
+    const after = span(stroke.repeat(Math.max(1, Math.ceil(free / 2))), role);
+    const words = [before, span(' '), ...text, span(' '), after];
+    const end = span('✕', 'alert');
+    return this.#row(clock, direction === 'out' ? [...words, end, gap] : [gap, end, ...words], false);
+  }
+
+  /** What an application does stands at its side; an explanation in the middle, set apart by a bar. */
+  #note(end: 'ours' | 'peer' | null, text: string): string[] {
+    if (end !== null) {
+      const room = Math.max(20, Math.floor(this.#inner * 0.7));
+      return wrapText(text, room).map((line, i) =>
+        this.#attached('', end, i === 0 ? (end === 'ours' ? '▶' : '◀') : ' ', [span(` ${line}`, 'title')], 'title'),
+      );
+    }
+    const lines = wrapText(text, this.#inner - 8).map((line) =>
+      this.#row('', [span('   ▏ ', 'timer'), span(line, 'timer')]),
+    );
+    return lines;
   }
 
   /** Something that happens at one end and goes nowhere. */

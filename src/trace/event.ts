@@ -52,6 +52,10 @@ export interface SegmentEvent extends EventBase {
   readonly kind: 'segment';
   readonly direction: 'in' | 'out';
   readonly segment: SegmentRecord;
+  /** It never arrived, and why: known where the network is ours, too. */
+  readonly lost?: string;
+  /** What else the network did to it. */
+  readonly remark?: string;
 }
 
 export interface StateEvent extends EventBase {
@@ -75,8 +79,16 @@ export interface DropEvent extends EventBase {
   readonly segment: SegmentRecord;
 }
 
+/** Something said beside the events: what an application does, or what is to be seen here. */
+export interface NoteEvent extends EventBase {
+  readonly kind: 'note';
+  /** Whose it is; null: an explanation. */
+  readonly end: End | null;
+  readonly text: string;
+}
+
 /** What a trace consists of: plain objects, as they are after a round trip through JSON. */
-export type TraceEvent = SegmentEvent | StateEvent | TimerEvent | DropEvent;
+export type TraceEvent = SegmentEvent | StateEvent | TimerEvent | DropEvent | NoteEvent;
 
 /** The four values that name a connection, as text and numbers. */
 export interface Endpoints {

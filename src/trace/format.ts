@@ -41,8 +41,9 @@ export function label(segment: SegmentRecord): string {
 }
 
 /** Words beside the label where a segment is not a plain one. */
-export function remarks(segment: SegmentRecord, seen: Seen): string[] {
+export function remarks(segment: SegmentRecord, seen: Seen, remark: string | null = null): string[] {
   const out: string[] = [];
+  if (remark !== null) out.push(remark);
   if (seen.landmark !== '') out.push(seen.landmark);
   if (seen.retransmission) out.push(segment.flags & (SYN | FIN) || segment.length > 1 ? 'sent again' : 'probe');
   if (segment.wireSegments > 1) out.push(`×${segment.wireSegments} on the wire`);

@@ -39,7 +39,9 @@ export class PlainRenderer implements Renderer {
       case 'segment': {
         const { segment, seen, direction } = step;
         const head: Span[] = [this.#who(direction), span(flagText(segment.flags), direction)];
-        const notes = remarks(segment, seen).map((note) => [span(note, 'alert')]);
+        const words = remarks(segment, seen, step.remark);
+        if (step.lost !== null) words.unshift(step.lost === 'lost' ? 'lost' : `lost (${step.lost})`);
+        const notes = words.map((note) => [span(note, 'alert')]);
         const delta = step.delta > 0 ? [[span(`+${duration(step.delta)}`, 'faint')]] : [];
         return this.#sentence(step.time, [head, ...notes, ...facts(segment, seen), ...delta]);
       }
@@ -61,6 +63,10 @@ export class PlainRenderer implements Renderer {
         return this.#sentence(step.time, [
           [span(`${this.#names[step.end]} did not process it: ${step.reason}`, 'alert')],
         ]);
+      case 'note': {
+        const who = step.end === null ? 'Note' : this.#names[step.end];
+        return this.#sentence(step.time, [[span(`${who}: ${step.text}`, 'timer')]]);
+      }
       case 'pause':
         return this.#sentence(null, [[span(`Nothing for ${duration(step.lasted)}.`, 'faint')]]);
     }

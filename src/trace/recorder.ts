@@ -14,6 +14,12 @@ export interface RecorderOptions {
   readonly connections?: number;
 }
 
+/** What the network made of a segment. */
+export interface SegmentFate {
+  readonly lost?: string;
+  readonly remark?: string;
+}
+
 /** The events of one connection: its first and its last ones, and how many were left out between them. */
 export class ConnectionTrace implements Endpoints {
   readonly id: number;
@@ -85,6 +91,9 @@ export class Recorder implements Trace {
   #forgotten = 0;
   #serial = 0;
   #nextId = 1;
+  /** The connection of the last event, and notes that wait for the first. */
+  #last: ConnectionTrace | null = null;
+  readonly #notes: { readonly end: End | null; readonly text: string }[] = [];
 
   constructor(options: RecorderOptions = {}) {
     this.#head = options.head ?? 64;
@@ -108,7 +117,8 @@ export class Recorder implements Trace {
     return this.#forgotten;
   }
 
-  segment(direction: 'in' | 'out', tuple: FourTuple, segment: Segment, now: number): void {
+  /** `fate`: what the network made of it, where that is known. */
+  segment(direction: 'in' | 'out', tuple: FourTuple, segment: Segment, now: number, fate: SegmentFate = {}): void {
     const opens = (segment.flags & (SYN | ACK)) === SYN;
     const connection = this.#find(tuple, opens);
     const { id } = connection;
@@ -120,7 +130,20 @@ export class Recorder implements Trace {
       kind: 'segment',
       direction,
       segment: record,
+      ...fate,
     });
+  }
+
+  /** A segment of the peer's that will never be seen here. `tuple` is the peer's. */
+  missed(tuple: FourTuple, segment: Segment, now: number, fate: SegmentFate): void {
+    this.segment('in', mirror(tuple), segment, now, fate);
+  }
+
+  /** Something to be said at this point: beside the connection that was heard of last, or the next one where there was none. */
+  note(end: End | null, text: string, now: number): void {
+    const connection = this.#last ?? this.#connections.at(-1);
+    if (connection === undefined) this.#notes.push({ end, text });
+    else this.#addNote(connection, end, text, now);
   }
 
   state(tuple: FourTuple, from: State, to: State, cause: Cause, now: number): void {
@@ -153,7 +176,14 @@ export class Recorder implements Trace {
     this.#add(connection, { ...base, kind: 'drop', end, reason, segment: copySegment(segment) });
   }
 
+  #addNote(connection: ConnectionTrace, end: End | null, text: string, now: number): void {
+    this.#add(connection, { serial: this.#serial++, time: now, connection: connection.id, kind: 'note', end, text });
+  }
+
   #add(connection: ConnectionTrace, event: TraceEvent): void {
+    this.#last = connection;
+    const notes = this.#notes.splice(0);
+    for (const { end, text } of notes) this.#addNote(connection, end, text, event.time);
     connection.add(event);
     this.onEvent?.(event, connection);
   }

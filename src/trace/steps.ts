@@ -47,6 +47,9 @@ export type Step =
       readonly direction: 'in' | 'out';
       readonly segment: SegmentRecord;
       readonly seen: Seen;
+      /** Why it never arrived; null where it did, or where that is not known. */
+      readonly lost: string | null;
+      readonly remark: string | null;
     }
   | {
       readonly kind: 'run';
@@ -59,6 +62,7 @@ export type Step =
   | { readonly kind: 'state'; readonly time: number; readonly ours: StateNote | null; readonly peer: StateNote | null }
   | { readonly kind: 'timer'; readonly time: number; readonly end: End; readonly timer: TimerName }
   | { readonly kind: 'drop'; readonly time: number; readonly end: End; readonly reason: DropReason }
+  | { readonly kind: 'note'; readonly time: number; readonly end: End | null; readonly text: string }
   | { readonly kind: 'pause'; readonly lasted: number };
 
 type SegmentStep = Extract<Step, { kind: 'segment' }>;
@@ -168,6 +172,11 @@ export class Steps {
         steps.push(...this.flush(), { kind: 'drop', time, end: event.end, reason: event.reason });
         this.#runLength = 0;
         break;
+      case 'note':
+        this.#before(steps, time);
+        this.#runLength = 0;
+        steps.push({ kind: 'note', time, end: event.end, text: event.text });
+        break;
     }
     return steps;
   }
@@ -185,22 +194,23 @@ export class Steps {
   }
 
   #segment(steps: Step[], event: TraceEvent & { kind: 'segment' }, told: Told, time: number): void {
-    const { direction, segment } = event;
+    const { direction, segment, lost = null, remark = null } = event;
     const seen = told.follower.see(event);
     const path = this.#peerKnown ? [] : told.peer.observe(event, seen);
     const isPlain = (segment.flags & ~(ACK | PSH)) === 0 && (segment.flags & ACK) !== 0;
     const isNews = path.length > 0 || seen.retransmission || seen.acksSyn || seen.acksFin || segment.window === 0;
-    const foldable = isPlain && !isNews;
+    const isHurt = lost !== null || remark !== null;
+    const foldable = isPlain && !isNews && !isHurt;
     // A state of the peer that its own segment shows came before it; one that our segment brings about, after.
     if (direction === 'in') this.#peerStates(steps, told, path, time);
 
     if (foldable && this.#runLength >= this.#unfolded && time - this.#last < this.#pause) {
-      this.#fold({ kind: 'segment', time, delta: time - this.#last, direction, segment, seen });
+      this.#fold({ kind: 'segment', time, delta: time - this.#last, direction, segment, seen, lost, remark });
       this.#last = time;
       return;
     }
     this.#before(steps, time);
-    steps.push({ kind: 'segment', time, delta: time - this.#last, direction, segment, seen });
+    steps.push({ kind: 'segment', time, delta: time - this.#last, direction, segment, seen, lost, remark });
     this.#last = time;
     this.#runLength = foldable ? this.#runLength + 1 : 0;
     if (direction === 'out') this.#peerStates(steps, told, path, time);

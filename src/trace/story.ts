@@ -82,6 +82,7 @@ export class Story {
         this.drops.set(event.reason, (this.drops.get(event.reason) ?? 0) + 1);
         break;
       case 'timer':
+      case 'note':
         break;
     }
   }

@@ -3,7 +3,7 @@ import { RST } from '../wire/segment.ts';
 import { type Names, runFacts, runLabel } from './box.ts';
 import type { End, Endpoints, TraceEvent } from './event.ts';
 import { duration, facts, label, remarks, seconds } from './format.ts';
-import { flow, type Span } from './paint.ts';
+import { flow, type Span, span, wrapText } from './paint.ts';
 import { type StateNote, type Step, Steps } from './steps.ts';
 
 export interface SvgOptions {
@@ -114,9 +114,10 @@ class Drawing {
         break;
       case 'segment': {
         const role = step.segment.flags & RST ? 'alert' : step.direction;
-        const words = [label(step.segment), ...remarks(step.segment, step.seen)].join(' · ');
-        this.#arrow(seconds(step.time), step.direction, words, role);
-        this.#facts(facts(step.segment, step.seen));
+        const words = [label(step.segment), ...remarks(step.segment, step.seen, step.remark)].join(' · ');
+        this.#arrow(seconds(step.time), step.direction, words, role, 0, step.lost !== null);
+        const lost = step.lost === null ? [] : [[span(step.lost === 'lost' ? 'lost' : `lost: ${step.lost}`)]];
+        this.#facts([...lost, ...facts(step.segment, step.seen)]);
         break;
       }
       case 'run':
@@ -128,6 +129,9 @@ class Drawing {
         break;
       case 'drop':
         this.#beside(step.end, `not processed: ${step.reason}`, 'label alert-f');
+        break;
+      case 'note':
+        this.#note(step.end, step.text);
         break;
       case 'pause':
         this.#pause(step.lasted);
@@ -200,18 +204,20 @@ class Drawing {
   }
 
   /** `thickness`: of a band below the arrow, for a run of segments. */
-  #arrow(clock: string, direction: 'in' | 'out', words: string, role: string, thickness = 0): void {
+  #arrow(clock: string, direction: 'in' | 'out', words: string, role: string, thickness = 0, lost = false): void {
     this.#text(CENTRE, this.#y + 14, words, `label ${role}-f`, 'middle');
     const y = this.#y + 20;
     const out = direction === 'out';
-    const [from, to] = out ? [OURS + 3, PEER - 3] : [PEER - 3, OURS + 3];
+    const [from, whole] = out ? [OURS + 3, PEER - 3] : [PEER - 3, OURS + 3];
+    // One that is lost ends on its way, in a cross.
+    const to = lost ? Math.round(from + 0.72 * (whole - from)) : whole;
     const back = out ? -8 : 8;
     this.#clock(clock, out ? y + 4 : y + SLOPE + thickness + 4);
     const end = y + SLOPE;
     for (const down of thickness > 0 ? [0, thickness] : [0]) {
       this.#above.push(`<path class="arrow ${role}" d="M${from} ${y + down}L${to} ${end + down}"/>`);
-      const head = `M${to} ${end + down}l${back} -5l0 9.5z`;
-      this.#above.push(`<path class="${role}-f" d="${head}"/>`);
+      if (lost) this.#above.push(`<path class="arrow alert" d="M${to - 5} ${end - 5}l10 10m0 -10l-10 10"/>`);
+      else this.#above.push(`<path class="${role}-f" d="M${to} ${end + down}l${back} -5l0 9.5z"/>`);
     }
     if (thickness > 0) {
       const band = `M${from} ${y}L${to} ${end}v${thickness}L${from} ${y + thickness}z`;
@@ -227,6 +233,16 @@ class Drawing {
       this.#text(CENTRE, this.#y, line.map(({ text }) => text).join(''), 'small', 'middle');
     }
     this.#y += 7;
+  }
+
+  #note(end: End | null, text: string): void {
+    for (const line of wrapText(text, end === null ? ROOM : 50)) {
+      this.#y += 15;
+      if (end === null) this.#text(CENTRE, this.#y, line, 'small', 'middle');
+      else if (end === 'ours') this.#text(OURS + 12, this.#y, line, 'label', 'start');
+      else this.#text(PEER - 12, this.#y, line, 'label', 'end');
+    }
+    this.#y += 8;
   }
 
   #beside(end: End, words: string, style: string): void {
