@@ -37,6 +37,16 @@ export interface TcpConfig {
   /** Segments acknowledged at once at the start of a connection (Linux's quick-ack mode). */
   readonly quickAcks: number;
 
+  /** Loss by time, RACK (RFC 8985): 1 on, +2 with a reordering window that does not adapt, +4 without DupThresh; 0: RFC 6675. */
+  readonly tcp_recovery: number;
+  /** 3 or 4: tail loss probes (RFC 8985 §7); 0: none. */
+  readonly tcp_early_retrans: number;
+  /** 1 or 2: spurious time-outs are found by F-RTO (RFC 5682). */
+  readonly tcp_frto: number;
+  /** DupThresh (RFC 5681 §3.2), and what reordering may raise it to. */
+  readonly tcp_reordering: number;
+  readonly tcp_max_reordering: number;
+
   /** The algorithm of new connections. */
   readonly tcp_congestion_control: CongestionName;
   /** Initial window in segments (RFC 6928). */
@@ -175,6 +185,11 @@ export const linux: TcpConfig = {
   tcp_tw_reuse: 2,
   tcp_max_orphans: 65_536,
   tcp_rfc1337: false,
+  tcp_recovery: 1,
+  tcp_early_retrans: 3,
+  tcp_frto: 2,
+  tcp_reordering: 3,
+  tcp_max_reordering: 300,
   tcp_max_syn_backlog: 4096,
   somaxconn: 4096,
   tcp_abort_on_overflow: false,

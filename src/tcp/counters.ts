@@ -48,6 +48,14 @@ export class Counters {
   TCPOFODrop = 0;
   TCPDSACKOldSent = 0;
   PAWSEstab = 0;
+  TCPDSACKRecv = 0;
+  TCPLossProbes = 0;
+  TCPLossProbeRecovery = 0;
+  /** Recoveries that were for nothing: found by F-RTO, by D-SACK, by timestamps after a time-out and otherwise. */
+  TCPSpuriousRTOs = 0;
+  TCPDSACKUndo = 0;
+  TCPLossUndo = 0;
+  TCPFullUndo = 0;
   TCPHystartDelayDetect = 0;
   /** Reductions of cwnd because of congestion marks. */
   TCPEcnReductions = 0;

@@ -3,7 +3,11 @@ import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_TURN } from './ack-policy.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitAck, emitSegment } from './emit.ts';
+import { flightSize, pipe } from './loss/pipe.ts';
+import { notePrr } from './loss/prr.ts';
 import type { Sent } from './loss/scoreboard.ts';
+import { scheduleTailProbe, tailProbeSent } from './loss/tlp.ts';
+import { noteRetransmission } from './loss/undo.ts';
 import { optionLength } from './mss.ts';
 import { type MtuProbe, probeSent, probeText } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
@@ -13,26 +17,14 @@ import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
 import { restartRetransmission } from './timers.ts';
 
+export { flightSize, pipe };
+
 /** The output pass: decides what may leave now, and is the only place that moves SND.NXT. */
 
 /** Headers of a frame that stands for several segments, at most: IPv6 and TCP with all its options. */
 const HEADERS = 100;
 /** How long `cork` holds a short segment, µs. */
 const CORK_LIMIT = 200_000;
-
-/** FlightSize, in sequence numbers: sent and not cumulatively acknowledged. */
-export function flightSize(tcb: Tcb): number {
-  return diff(tcb.sndNxt, tcb.sndUna);
-}
-
-/** Bytes taken to be in the network (RFC 6675 §4, SetPipe). */
-export function pipe(tcb: Tcb): number {
-  const { scoreboard } = tcb;
-  return Math.max(
-    0,
-    flightSize(tcb) - scoreboard.sackedBytes - scoreboard.lostBytes + scoreboard.retransmittedBytes - tcb.dupAckBytes,
-  );
-}
 
 /** Bytes queued and never sent. */
 export function unsent(tcb: Tcb): number {
@@ -103,7 +95,13 @@ export function startSending(tcb: Tcb, iss: Seq): void {
 export function output(tcb: Tcb, now: number): void {
   if (tcb.outputHeld) return;
   if (tcb.state >= ESTABLISHED ? tcb.state !== TIME_WAIT : tcb.state === SYN_RECEIVED && tcb.fastOpen?.accepted) {
-    if (tcb.scoreboard.lostBytes > 0) sendLost(tcb, now);
+    if (tcb.frto === 'send new') {
+      // RFC 5682 §2.1 step 2b; where there is nothing new the conventional recovery goes on.
+      const before = tcb.sndNxt;
+      sendNew(tcb, now);
+      tcb.frto = tcb.sndNxt === before ? 'off' : 'second';
+    }
+    if (tcb.scoreboard.lostBytes > 0 && tcb.frto !== 'second') sendLost(tcb, now);
     if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
     watchWindow(tcb, now);
   }
@@ -138,14 +136,18 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
   const fin = tcb.finSent && range.end === tcb.sndNxt ? FIN : 0;
   const text = range.length - (fin ? 1 : 0);
   const offset = diff(range.start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
-  scoreboard.retransmitted(range, now);
-  tcb.totalRetrans++;
-  tcb.env.counters.RetransSegs++;
+  scoreboard.retransmitted(range, now, segmentRoom(tcb));
+  const { segments } = range;
+  tcb.totalRetrans += segments;
+  tcb.env.counters.RetransSegs += segments;
+  noteRetransmission(tcb, segments, now);
+  notePrr(tcb, range.length);
   const last = offset + text === tcb.sendBuffer.length;
   emitSegment(tcb, ACK | fin | (text > 0 && last ? PSH : 0), range.start, offset, text, now);
   notePaced(tcb, text, now);
   tcb.lastSendTime = now;
-  if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
+  // The one that SND.UNA waits for has its whole time-out (RFC 6582 §3.2 step 3, RFC 6675 §5 step 4.3).
+  if (tcb.retransmitAt === NEVER || range.start === tcb.sndUna) restartRetransmission(tcb, now);
 }
 
 /**
@@ -214,13 +216,15 @@ function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
   // SND.NXT stays until the segment is built: it is that segment's own number.
   emitSegment(tcb, ACK | flags, start, offset, length, now);
   tcb.sndNxt = end;
-  tcb.scoreboard.push(start, end, now);
+  tcb.scoreboard.push(start, end, now, mss);
   tcb.bytesSent += length;
   notePaced(tcb, length, now);
+  notePrr(tcb, length);
   tcb.lastSendTime = now;
   if (flags & FIN) tcb.finSent = true;
   if (length % mss !== 0) tcb.sndSml = end;
   if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
+  if (tcb.sackOk) scheduleTailProbe(tcb, now);
 }
 
 /**
@@ -249,6 +253,19 @@ export function sendOverride(tcb: Tcb, now: number): boolean {
   const fin = all && tcb.finQueued && tcb.sndWnd - flightSize(tcb) > length ? FIN : 0;
   sendText(tcb, length, (all ? PSH : 0) | fin, now);
   return true;
+}
+
+/** The tail loss probe (RFC 8985 §7.3): new text where there is some and the window lets it, whatever cwnd says; else the last segment again. */
+export function sendTailProbe(tcb: Tcb, now: number): void {
+  const { scoreboard } = tcb;
+  if (scoreboard.last === undefined) return;
+  const mss = segmentRoom(tcb);
+  const queued = unsent(tcb);
+  const length = Math.min(queued, mss);
+  const fresh = queued > 0 && length <= tcb.sndWnd - flightSize(tcb);
+  if (fresh) sendText(tcb, length, length === queued ? PSH : 0, now);
+  else resend(tcb, scoreboard.tail(mss), mss, now);
+  tailProbeSent(tcb, !fresh);
 }
 
 /** Text that one wire segment has room for now, with its options. */

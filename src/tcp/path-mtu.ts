@@ -66,7 +66,7 @@ export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
   let lost = false;
   for (let i = 0; i < scoreboard.count; i++) {
     const range = scoreboard.at(i);
-    if (range.length <= room || (range.marks & SACKED) !== 0) continue;
+    if (Math.min(range.mss, range.length) <= room || (range.marks & SACKED) !== 0) continue;
     scoreboard.markLost(range);
     lost = true;
   }

@@ -15,6 +15,16 @@ export function measureRtt(tcb: Tcb, r: number): void {
   setRto(tcb);
 }
 
+/**
+ * RFC 4015 §3.4: a time-out was spurious, and the round trip that the original took was `r`: it may well take as long again. The estimates
+ * are not to be less.
+ */
+export function afterSpuriousTimeout(tcb: Tcb, r: number): void {
+  tcb.srtt = Math.max(tcb.srtt, r);
+  tcb.rttvar = Math.max(tcb.rttvar, r / 2);
+  setRto(tcb);
+}
+
 /** RTO from the estimates, within its bounds (§2.4, §2.5). */
 export function setRto(tcb: Tcb): void {
   const { rtoMin, rtoMax, rtoMargin } = tcb.config;

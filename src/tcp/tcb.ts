@@ -8,6 +8,8 @@ import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import type { FastOpen } from './fast-open.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
+import type { Frto } from './loss/frto.ts';
+import { Rack } from './loss/rack.ts';
 import type { MtuProbe } from './mtu-probe.ts';
 import type { Failure } from './notices.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -134,7 +136,7 @@ export class Tcb implements FourTuple {
   dupAcks = 0;
   /** Bytes taken as received by the peer from duplicate ACKs without SACK: RFC 5681's inflation of cwnd, told as a smaller pipe. */
   dupAckBytes = 0;
-  /** RFC 6582's `recover`, RFC 6675's RecoveryPoint. Meaningful when `recovery` is not 'open'. */
+  /** RFC 6582's `recover`, RFC 6675's RecoveryPoint. */
   recover: Seq = seq(0);
   recovery: 'open' | 'fast' | 'timeout' = 'open';
   /** The next lost range goes out whatever cwnd says: recovery was entered, a partial ACK came, or a time-out. */
@@ -142,6 +144,23 @@ export class Tcb implements FourTuple {
 
   // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
   congestion: CongestionControl = reno;
+  readonly rack: Rack;
+  /** The tail loss probe (`loss/tlp.ts`): one is out, up to there, and repeated something. */
+  tlpOut = false;
+  tlpEnd: Seq = seq(0);
+  tlpRetransmitted = false;
+  /** Proportional rate reduction (`loss/prr.ts`): where it goes to, prr_delivered, prr_out and RecoverFS. Bytes. */
+  prrTarget = 0;
+  prrDelivered = 0;
+  prrOut = 0;
+  recoverFlight = 0;
+  /** What a needless recovery is known by (`loss/undo.ts`): segments sent again since `undoMarker` and not reported as duplicates. */
+  undoMarker: Seq = seq(0);
+  undoRetrans = -1;
+  /** TSval of the first of them. */
+  retransStamped = false;
+  retransStamp: Seq = seq(0);
+  frto: Frto = 'off';
   /** What `congestion` becomes when the handshake is done. */
   congestionName: CongestionName;
   cwnd = 0;
@@ -208,6 +227,9 @@ export class Tcb implements FourTuple {
   /** TIME-WAIT or FIN-WAIT-2, by state. */
   closeAt = NEVER;
   persistBackoff = 0;
+  /** RFC 8985: the tail loss probe, and the end of waiting for what may be reordered. */
+  tlpAt = NEVER;
+  reorderAt = NEVER;
   keepAliveSent = 0;
   /** When the last segment that passed for the peer's came, and the last zero-window probe left. */
   lastHeard = 0;
@@ -254,3 +276,5 @@ export class Tcb implements FourTuple {
     this.quickAcks = config.quickAcks;
   }
 }
+    this.rack = new Rack(config.tcp_reordering);
+    this.scoreboard.rack = this.rack;

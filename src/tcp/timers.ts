@@ -4,11 +4,14 @@ import { NEVER, type Tcb } from './tcb.ts';
 
 /** The earliest deadline, NEVER where none is running. */
 export function nextDeadline(tcb: Tcb): number {
-  return Math.min(tcb.retransmitAt, tcb.persistAt, tcb.delayedAckAt, tcb.keepAliveAt, tcb.closeAt, tcb.pacingAt);
+  const sending = Math.min(tcb.retransmitAt, tcb.tlpAt, tcb.reorderAt, tcb.persistAt, tcb.pacingAt);
+  return Math.min(sending, tcb.delayedAckAt, tcb.keepAliveAt, tcb.closeAt);
 }
 
 export function stopTimers(tcb: Tcb): void {
   tcb.retransmitAt = NEVER;
+  tcb.tlpAt = NEVER;
+  tcb.reorderAt = NEVER;
   tcb.persistAt = NEVER;
   tcb.delayedAckAt = NEVER;
   tcb.keepAliveAt = NEVER;

@@ -14,6 +14,8 @@ export interface FourTuple {
 /** The timers of a connection, by name. */
 export type TimerName =
   | 'retransmission'
+  | 'tail loss probe'
+  | 'reordering'
   | 'persist'
   | 'delayed ACK'
   | 'keep-alive'

@@ -139,13 +139,6 @@ export function setRecoveryWindow(tcb: Tcb, window: number): void {
   if (tcb.congestion.model === undefined) tcb.cwnd = Math.max(window, effectiveMss(tcb));
 }
 
-/** Recovery ended with all of it acknowledged: RFC 6582 §3.2 step 3 (1), so that what was held back does not leave as one burst. */
-export function finishRecovery(tcb: Tcb, flight: number): void {
-  if (tcb.congestion.model !== undefined) return;
-  const mss = effectiveMss(tcb);
-  tcb.cwnd = Math.min(tcb.ssthresh, Math.max(flight, mss) + mss);
-}
-
 /** Before the first text after a pause in which nothing was in flight. Once for each pause, whatever else still holds the text back. */
 export function resumeWindow(tcb: Tcb, now: number): void {
   const idle = now - tcb.lastSendTime;

@@ -7,11 +7,14 @@ import { takeEcho } from '../ecn.ts';
 import { NO_ECN } from '../ecn-mode.ts';
 import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
-import { afterAck, takeSackBlocks } from '../loss/recovery.ts';
+import { pipe } from '../loss/pipe.ts';
+import { afterAck } from '../loss/recovery.ts';
+import { takeSackBlocks } from '../loss/sack.ts';
+import type { AckResult } from '../loss/scoreboard.ts';
+import { scheduleTailProbe } from '../loss/tlp.ts';
 import { effectiveMss } from '../mss.ts';
 import { probeAcked, startProbing } from '../mtu-probe.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
-import { pipe } from '../output.ts';
 import { measureRtt } from '../rtt.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -77,10 +80,17 @@ function afterFinAcked(tcb: Tcb, now: number): DropReason | null {
  */
 export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
   const before = tcb.sndUna;
-  tcb.scoreboard.sampler?.begin(now);
-  const fresh = tcb.sackOk && segment.sackCount > 0 ? takeSackBlocks(tcb, segment) : 0;
+  const { rack, scoreboard } = tcb;
+  scoreboard.sampler?.begin(now);
+  rack.begin(now, answeredAt(tcb, segment, now));
+  if (tcb.sackOk && segment.sackCount > 0) takeSackBlocks(tcb, segment);
   let text = 0;
-  if (gt(segment.ack, before)) text = moveLeftEdge(tcb, segment, now);
+  let repeated = false;
+  if (gt(segment.ack, before)) {
+    const result = scoreboard.acknowledge(segment.ack);
+    repeated = result.retransmitted;
+    text = moveLeftEdge(tcb, segment, result, now);
+  } else if (rack.sackedSentAt >= 0) measureRtt(tcb, now - rack.sackedSentAt);
   const windowChanged = updateSendWindow(tcb, segment);
   // RFC 5681 §2: a duplicate has no text, no SYN or FIN, the same window, and something is outstanding.
   const duplicate =
@@ -90,19 +100,38 @@ export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
     !windowChanged &&
     (segment.flags & (SYN | FIN)) === 0;
   if (tcb.ecn !== NO_ECN && ge(segment.ack, before)) takeEcho(tcb, segment, text);
-  afterAck(tcb, text, fresh, duplicate);
+  afterAck(tcb, segment, text, duplicate, repeated, now);
+  if (text > 0 || rack.delivered > 0) scheduleTailProbe(tcb, now);
   if (tcb.cwnd > 0) settleWindow(tcb, text, pipe(tcb), now);
 }
 
 /** SND.UNA = SEG.ACK. Returns the number of text bytes newly acknowledged. */
-function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
-  const { scoreboard, sendBuffer } = tcb;
+/** When what this acknowledgment answers was sent, by its timestamp, µs and rounded down to its clock's tick; −1 without one. */
+function answeredAt(tcb: Tcb, segment: Segment, now: number): number {
+  const rtt = echoedRtt(tcb, segment, now);
+  return rtt < 0 ? -1 : now - (now % 1000) - rtt;
+}
+
+/**
+ * A round trip, by an acknowledgment that moves SND.UNA. Karn (RFC 6298 §3): of what was sent twice only the echoed timestamp tells which copy it
+ * answers.
+ */
+function takeRtt(tcb: Tcb, segment: Segment, result: AckResult, now: number): void {
+  const sentAt = Math.max(result.sampleTime, tcb.rack.sackedSentAt);
+  const rtt = result.retransmitted || sentAt < 0 ? echoedRtt(tcb, segment, now) : now - sentAt;
+  if (rtt < 0) return;
+  measureRtt(tcb, rtt);
+  if (!result.retransmitted) noteRoundTrip(tcb, rtt, now);
+}
+
+function moveLeftEdge(tcb: Tcb, segment: Segment, result: AckResult, now: number): number {
+  const { sendBuffer } = tcb;
   let numbers = diff(segment.ack, tcb.sndUna);
-  const result = scoreboard.acknowledge(segment.ack);
   tcb.sndUna = segment.ack;
   if (!tcb.synAcked) {
     tcb.synAcked = true;
     numbers--;
+    tcb.recover = tcb.iss;
   }
   const text = Math.min(numbers, sendBuffer.length);
   sendBuffer.discard(text);
@@ -111,12 +140,7 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, now: number): number {
   if (text > tcb.provenText) tcb.provenText = Math.min(text, effectiveMss(tcb));
   tcb.doubtedMtu = 0;
   if (tcb.mtuProbe !== null) probeAcked(tcb, tcb.mtuProbe);
-  // Karn (RFC 6298 §3): only the echoed timestamp tells a retransmission's round trip from the original's.
-  const rtt = result.retransmitted || result.sampleTime < 0 ? echoedRtt(tcb, segment, now) : now - result.sampleTime;
-  if (rtt >= 0) {
-    measureRtt(tcb, rtt);
-    if (!result.retransmitted) noteRoundTrip(tcb, rtt, now);
-  }
+  takeRtt(tcb, segment, result, now);
   tcb.retries = 0;
   tcb.softError = null;
   tcb.persistBackoff = 0;

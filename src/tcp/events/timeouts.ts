@@ -1,17 +1,24 @@
 import { emitAck, emitProbe, emitReset } from '../emit.ts';
 import { fail, finish } from '../ending.ts';
-import { afterTimeout } from '../loss/recovery.ts';
+import { afterTimeout, reorderTimeout } from '../loss/recovery.ts';
 import { suspectBlackHole } from '../mtu-probe.ts';
 import { ADVICE } from '../notices.ts';
-import { output, resendSyn, sendOverride } from '../output.ts';
+import { output, resendSyn, sendOverride, sendTailProbe } from '../output.ts';
 import { believeDoubted } from '../path-mtu.ts';
 import { backOff } from '../rtt.ts';
 import { FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from '../state.ts';
 import { NEVER, type Tcb } from '../tcb.ts';
+import { restartRetransmission } from '../timers.ts';
 
 /** RFC 9293 §3.10.8: what happens when a timer of a connection is due. Fires everything that is due at `now`, then makes the output pass. */
 export function timeout(tcb: Tcb, now: number): void {
   if (tcb.closeAt <= now) closeTimeout(tcb, now);
+  if (tcb.reorderAt <= now) {
+    tcb.reorderAt = NEVER;
+    tcb.env.trace?.timer(tcb, 'reordering', now);
+    reorderTimeout(tcb, now);
+  }
+  if (tcb.tlpAt <= now) tailProbeTimeout(tcb, now);
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.persistAt <= now) persistTimeout(tcb, now);
   if (tcb.keepAliveAt <= now) keepAliveTimeout(tcb, now);
@@ -38,6 +45,14 @@ function closeTimeout(tcb: Tcb, now: number): void {
   }
 }
 
+/** RFC 8985 §7.3: the tail loss probe; whether one could be sent or not, it is the retransmission timer's turn then. */
+function tailProbeTimeout(tcb: Tcb, now: number): void {
+  tcb.tlpAt = NEVER;
+  tcb.env.trace?.timer(tcb, 'tail loss probe', now);
+  sendTailProbe(tcb, now);
+  restartRetransmission(tcb, now);
+}
+
 /**
  * RETRANSMISSION TIMEOUT, RFC 6298 §5.4 to §5.7 (MUST-18): the earliest unacknowledged segment again, a SYN too (MUST-22), RTO doubled; after R2 the
  * end (MUST-20). */
@@ -61,7 +76,7 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
     // Whatever was lost, a probe among it proves nothing.
     if (tcb.mtuProbe !== null) tcb.mtuProbe.size = 0;
     if (tcb.retries >= tcb.config.tcp_retries1) suspectBlackHole(tcb, now);
-    afterTimeout(tcb);
+    afterTimeout(tcb, now);
   }
   tcb.retries++;
   backOff(tcb);

@@ -1,36 +1,15 @@
 import { add, diff, ge, gt, le, lt, type Seq, seq } from '../../wire/seq.ts';
 import type { RateSampler } from '../congestion/rate-sample.ts';
+import type { Rack } from './rack.ts';
+import { LOST, RETRANSMITTED, SACKED, SENT_TWICE, Sent } from './sent.ts';
 
-/** Marks of a sent range. */
-export const SACKED = 1;
-export const LOST = 2;
-export const RETRANSMITTED = 4;
-/** Was sent more than once: no round-trip time from it (Karn). Never cleared. */
-export const SENT_TWICE = 8;
-
-/** A range of sequence numbers that was sent at one time and is not cumulatively acknowledged. SYN and FIN are one number in it. */
-export class Sent {
-  start: Seq = seq(0);
-  end: Seq = seq(0);
-  marks = 0;
-  /** When it was last sent, µs. */
-  time = 0;
-  /** Stamps of the `RateSampler`, where there is one; `deliveredTime` −1: none, or counted. */
-  delivered = 0;
-  deliveredTime = -1;
-  firstSentTime = 0;
-  appLimited = false;
-
-  get length(): number {
-    return diff(this.end, this.start);
-  }
-}
+export { LOST, RETRANSMITTED, SACKED, SENT_TWICE, Sent };
 
 /** What an acknowledgment did, for its caller to act on. One reusable record. */
 export interface AckResult {
   /** Sequence numbers newly acknowledged cumulatively. */
   acked: number;
-  /** Of those and of newly SACKed ones: how many had not been SACKed before. */
+  /** Of those: how many had not been SACKed before. */
   delivered: number;
   /** When the latest range acknowledged now was sent, of those never sent twice; −1 when there is none: no sample (RFC 6298 §3). */
   sampleTime: number;
@@ -38,52 +17,79 @@ export interface AckResult {
   retransmitted: boolean;
 }
 
+const LEAST_SLOTS = 4;
+/** An empty queue gives its records back when it has more. */
+const KEPT_SLOTS = 256;
+/**
+ * Ranges at most. A peer that SACKs every other segment splits ranges (CVE-2019-11478): beyond this only whole ranges are SACKed, which is
+ * never wrong, only less precise.
+ */
+export const MOST_RANGES = 16_384;
+
 /**
  * The retransmission queue: the ranges between SND.UNA and SND.NXT, in order, with what is known of each (RFC 6675 §3's scoreboard;
- * RFC 8985's per-segment times). Ranges are split where a SACK edge or an acknowledgment falls inside one.
+ * RFC 8985's per-segment times). Ranges are split where a SACK edge falls inside one, at the end of a segment; SACKed neighbours become
+ * one. So their number is bounded by that of the segments, and a SACK block costs a binary search and what is new in it.
  *
- * Byte counts are kept while marks change, so that the pipe (RFC 6675 §4 SetPipe) is a sum of three fields.
+ * A ring of records that are used again: nothing is allocated once it is large enough. Byte counts are kept while marks change, so that
+ * the pipe (RFC 6675 §4 SetPipe) is a sum of three fields.
  */
 export class Scoreboard {
   sackedBytes = 0;
+  /** The same in segments, about: RFC 8985's RACK.segs_sacked. */
+  sackedSegments = 0;
   lostBytes = 0;
   retransmittedBytes = 0;
+  /** How often a range was marked lost so far. */
+  losses = 0;
   /** Told of what is sent, arrives and is lost, for an algorithm that wants the delivery rate. */
   sampler: RateSampler | null = null;
+  /** Told of what arrives. */
+  rack: Rack | null = null;
   /** Highest sequence number SACKed so far (RFC 6675's HighData counterpart); meaningful when `sackedBytes` > 0. */
   highestSacked: Seq = seq(0);
-  private ranges: Sent[] = [];
+  /** Number of ranges. */
+  count = 0;
+  private slots: Sent[] = [];
   private head = 0;
+  /** Nothing before it is lost and still to be sent again. */
+  private lostFrom: Seq = seq(0);
   private readonly result: AckResult = { acked: 0, delivered: 0, sampleTime: -1, retransmitted: false };
 
-  get count(): number {
-    return this.ranges.length - this.head;
+  get first(): Sent | undefined {
+    return this.count === 0 ? undefined : this.slots[this.head];
   }
 
-  get first(): Sent | undefined {
-    return this.ranges[this.head];
+  get last(): Sent | undefined {
+    return this.count === 0 ? undefined : this.at(this.count - 1);
   }
 
   /** Range `i`, counted from the earliest. */
   at(i: number): Sent {
-    return this.ranges[this.head + i]!;
+    return this.slots[(this.head + i) & (this.slots.length - 1)]!;
   }
 
-  /** A range sent for the first time, directly after the last one. */
-  push(start: Seq, end: Seq, now: number): void {
-    const sent = new Sent();
+  /** A range sent for the first time, directly after the last one, in segments of `mss`; one segment unless told. */
+  push(start: Seq, end: Seq, now: number, mss = diff(end, start)): void {
+    if (this.count === this.slots.length) this.enlarge();
+    if (this.count === 0) this.lostFrom = start;
+    const sent = this.at(this.count);
     sent.start = start;
     sent.end = end;
     sent.time = now;
+    sent.marks = 0;
+    sent.deliveredTime = -1;
+    sent.segment(mss);
     this.sampler?.sent(sent, now, this.count === 0);
-    this.ranges.push(sent);
+    this.count++;
   }
 
-  /** `range` has been sent again. */
-  retransmitted(range: Sent, now: number): void {
+  /** `range` has been sent again, in segments of `mss`. */
+  retransmitted(range: Sent, now: number, mss = range.length): void {
     if ((range.marks & RETRANSMITTED) === 0) this.retransmittedBytes += range.length;
     range.marks |= RETRANSMITTED | SENT_TWICE;
     range.time = now;
+    range.segment(mss);
     this.sampler?.sent(range, now, false);
   }
 
@@ -94,90 +100,156 @@ export class Scoreboard {
     result.delivered = 0;
     result.sampleTime = -1;
     result.retransmitted = false;
-    while (this.head < this.ranges.length) {
-      const range = this.ranges[this.head]!;
+    while (this.count > 0) {
+      const range = this.slots[this.head]!;
       if (ge(range.start, una)) break;
-      if (gt(range.end, una)) this.split(this.head, una);
-      result.acked += range.length;
-      this.sampler?.arrived(range);
-      if ((range.marks & SACKED) === 0) result.delivered += range.length;
-      if (range.marks & SENT_TWICE) result.retransmitted = true;
-      else if ((range.marks & SACKED) === 0) result.sampleTime = range.time;
+      if (gt(range.end, una)) {
+        this.cutHead(range, una);
+        break;
+      }
+      this.take(range);
       this.unmark(range, SACKED | LOST | RETRANSMITTED);
-      this.head++;
+      this.head = (this.head + 1) & (this.slots.length - 1);
+      this.count--;
     }
-    if (this.head === this.ranges.length) {
-      if (this.head > 0) this.ranges = [];
-      this.head = 0;
-    } else if (this.head > 64 && this.head * 2 > this.ranges.length) {
-      this.ranges.splice(0, this.head);
-      this.head = 0;
-    }
+    if (this.count === 0 && this.slots.length > KEPT_SLOTS) this.slots = [];
     return result;
+  }
+
+  /** The first range is acknowledged up to `una`, inside it: it becomes shorter in place, as this is what most ACKs do. */
+  private cutHead(range: Sent, una: Seq): void {
+    const { end, marks, segments, deliveredTime } = range;
+    const lead = this.leadBehind(range, una);
+    // The part that has arrived, as a range of its own.
+    range.end = una;
+    range.segments = Math.min(segments - 1, range.count(range.length));
+    const left = segments - range.segments;
+    this.take(range);
+    this.unmark(range, SACKED | LOST | RETRANSMITTED);
+    range.start = una;
+    range.end = end;
+    range.marks = marks;
+    range.lead = lead;
+    range.segments = left;
+    range.deliveredTime = deliveredTime;
+  }
+
+  /** What is left of the segment in which `at` lies. */
+  private leadBehind(range: Sent, at: Seq): number {
+    const offset = diff(at, range.start);
+    const over = offset < range.lead ? range.lead - offset : range.mss - ((offset - range.lead) % range.mss);
+    return Math.min(over, diff(range.end, at));
+  }
+
+  /** `range` is acknowledged cumulatively. */
+  private take(range: Sent): void {
+    const { result } = this;
+    result.acked += range.length;
+    if (range.marks & SENT_TWICE) result.retransmitted = true;
+    if ((range.marks & SACKED) === 0) {
+      result.delivered += range.length;
+      if ((range.marks & SENT_TWICE) === 0) result.sampleTime = range.time;
+      this.rack?.arrived(range, false);
+    }
+    this.sampler?.arrived(range);
   }
 
   /** A SACK block [start, end), inside SND.UNA … SND.NXT. Returns the number of bytes SACKed by it for the first time. */
   sack(start: Seq, end: Seq): number {
     let fresh = 0;
-    for (let i = this.find(start); i < this.ranges.length; i++) {
-      let range = this.ranges[i]!;
+    for (let i = this.find(start); i < this.count; i++) {
+      let range = this.at(i);
       if (ge(range.start, end)) break;
       if (range.marks & SACKED) continue;
-      if (lt(range.start, start)) {
-        this.split(i, start);
-        range = this.ranges[++i]!;
+      // Whole segments only: a receiver does not take parts, and a hostile one is not to split ours into bytes.
+      const from = lt(range.start, start) ? range.ceil(diff(start, range.start)) : 0;
+      const to = gt(range.end, end) ? range.floor(diff(end, range.start)) : range.length;
+      if (to <= from) continue;
+      if ((from > 0 || to < range.length) && this.count + 2 > MOST_RANGES) continue;
+      if (to < range.length) this.split(i, add(range.start, to));
+      if (from > 0) {
+        this.split(i, add(range.start, from));
+        range = this.at(++i);
       }
-      if (gt(range.end, end)) this.split(i, end);
       this.unmark(range, LOST | RETRANSMITTED);
       range.marks |= SACKED;
       this.sackedBytes += range.length;
+      this.sackedSegments += range.segments;
+      this.rack?.arrived(range, true);
       this.sampler?.arrived(range);
+      if (this.sackedBytes === range.length || gt(range.end, this.highestSacked)) this.highestSacked = range.end;
       fresh += range.length;
+      if (this.joins(i + 1)) this.join(i);
+      if (this.joins(i)) this.join(--i);
     }
-    if (fresh > 0 && (this.sackedBytes === fresh || gt(end, this.highestSacked))) this.highestSacked = end;
     return fresh;
   }
 
   /** Marks a range lost; what was sent again of it is lost too. */
   markLost(range: Sent): void {
+    if (range.marks & SACKED || (range.marks & (LOST | RETRANSMITTED)) === LOST) return;
+    this.losses++;
     this.unmark(range, RETRANSMITTED);
-    if ((range.marks & (LOST | SACKED)) === 0) {
+    if (lt(range.start, this.lostFrom)) this.lostFrom = range.start;
+    if ((range.marks & LOST) === 0) {
       range.marks |= LOST;
       this.lostBytes += range.length;
       if (this.sampler !== null) this.sampler.lost += range.length;
     }
   }
 
-  /** After a retransmission time-out: everything not SACKed is taken as lost (RFC 6675 §5.1; RFC 8985 §6.3). */
-  markAllLost(forgetSacks: boolean): void {
-    for (let i = this.head; i < this.ranges.length; i++) {
-      const range = this.ranges[i]!;
+  /**
+   * After a retransmission time-out: the first range is lost, and everything not SACKed that was sent at `before` or earlier (RFC 6675 §5.1;
+   * RFC 8985 §6.3).
+   */
+  markAllLost(forgetSacks: boolean, before = Number.POSITIVE_INFINITY): void {
+    for (let i = 0; i < this.count; i++) {
+      const range = this.at(i);
       if (forgetSacks) this.unmark(range, SACKED);
-      this.markLost(range);
+      if (i === 0 || range.time <= before) this.markLost(range);
     }
+  }
+
+  /** Nothing was lost after all. */
+  unmarkLost(): void {
+    for (let i = 0; i < this.count && this.lostBytes > 0; i++) this.unmark(this.at(i), LOST);
   }
 
   /** The earliest range that is lost and has not been sent again since. */
   nextLost(): Sent | undefined {
     if (this.lostBytes === 0) return undefined;
-    for (let i = this.head; i < this.ranges.length; i++) {
-      const range = this.ranges[i]!;
-      if ((range.marks & (LOST | RETRANSMITTED | SACKED)) === LOST) return range;
+    let i = this.find(this.lostFrom);
+    // Where a range reaches across, it is the one.
+    for (; i < this.count; i++) {
+      const range = this.at(i);
+      if ((range.marks & (LOST | RETRANSMITTED | SACKED)) === LOST) {
+        this.lostFrom = range.start;
+        return range;
+      }
     }
+    this.lostFrom = this.last!.end;
     return undefined;
   }
 
   /** Cuts `range` so that it is at most `length` long. */
   trim(range: Sent, length: number): void {
-    if (range.length <= length) return;
-    const i = this.ranges.indexOf(range, this.head);
-    this.split(i, add(range.start, length));
+    if (range.length > length) this.split(this.find(range.start), add(range.start, length));
+  }
+
+  /** The last range, cut so that it is at most `length` long, and starts with a segment. There must be one. */
+  tail(length: number): Sent {
+    const last = this.last!;
+    const from = last.ceil(Math.max(0, last.length - length));
+    if (from > 0 && from < last.length) this.split(this.count - 1, add(last.start, from));
+    return this.last!;
   }
 
   clear(): void {
-    this.ranges = [];
+    this.slots = [];
+    this.count = 0;
     this.head = 0;
     this.sackedBytes = 0;
+    this.sackedSegments = 0;
     this.lostBytes = 0;
     this.retransmittedBytes = 0;
   }
@@ -185,7 +257,10 @@ export class Scoreboard {
   private unmark(range: Sent, marks: number): void {
     const gone = range.marks & marks;
     if (gone === 0) return;
-    if (gone & SACKED) this.sackedBytes -= range.length;
+    if (gone & SACKED) {
+      this.sackedBytes -= range.length;
+      this.sackedSegments -= range.segments;
+    }
     if (gone & LOST) this.lostBytes -= range.length;
     if (gone & RETRANSMITTED) this.retransmittedBytes -= range.length;
     range.marks &= ~gone;
@@ -193,27 +268,71 @@ export class Scoreboard {
 
   /** Splits range `i` in two at `at`, strictly inside it. Both halves keep marks and time. */
   private split(i: number, at: Seq): void {
-    const range = this.ranges[i]!;
-    const rest = new Sent();
+    const rest = this.insert(i + 1);
+    const range = this.at(i);
     rest.start = at;
     rest.end = range.end;
     rest.marks = range.marks;
     rest.time = range.time;
+    rest.mss = range.mss;
+    rest.lead = this.leadBehind(range, at);
     rest.delivered = range.delivered;
     rest.deliveredTime = range.deliveredTime;
     rest.firstSentTime = range.firstSentTime;
     rest.appLimited = range.appLimited;
     range.end = at;
-    this.ranges.splice(i + 1, 0, rest);
+    range.lead = Math.min(range.lead, range.length);
+    range.segments = range.count(range.length);
+    rest.segments = rest.count(rest.length);
+  }
+
+  /** Whether range `i` and the one before it are both SACKed. */
+  private joins(i: number): boolean {
+    return i > 0 && i < this.count && (this.at(i - 1).marks & this.at(i).marks & SACKED) !== 0;
+  }
+
+  /** Range `i` takes in the next one: both are SACKED and counted, and only what they cover still matters. */
+  private join(i: number): void {
+    const range = this.at(i);
+    const next = this.at(i + 1);
+    range.end = next.end;
+    range.marks |= next.marks;
+    range.time = Math.max(range.time, next.time);
+    range.segments += next.segments;
+    const mask = this.slots.length - 1;
+    for (let j = i + 1; j < this.count - 1; j++) this.slots[(this.head + j) & mask] = this.at(j + 1);
+    this.count--;
+    this.slots[(this.head + this.count) & mask] = next;
+  }
+
+  /** A record at index `i`, those from there on moved up. */
+  private insert(i: number): Sent {
+    if (this.count === this.slots.length) this.enlarge();
+    const mask = this.slots.length - 1;
+    const spare = this.at(this.count);
+    for (let j = this.count; j > i; j--) this.slots[(this.head + j) & mask] = this.at(j - 1);
+    this.slots[(this.head + i) & mask] = spare;
+    this.count++;
+    return spare;
+  }
+
+  /** Twice the slots: a power of two, each with its record. */
+  private enlarge(): void {
+    const size = Math.max(LEAST_SLOTS, this.slots.length * 2);
+    const slots: Sent[] = [];
+    for (let i = 0; i < this.slots.length; i++) slots.push(this.at(i));
+    while (slots.length < size) slots.push(new Sent());
+    this.slots = slots;
+    this.head = 0;
   }
 
   /** Index of the first range that ends after `position`. */
   private find(position: Seq): number {
-    let low = this.head;
-    let high = this.ranges.length;
+    let low = 0;
+    let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (le(this.ranges[middle]!.end, position)) low = middle + 1;
+      if (le(this.at(middle).end, position)) low = middle + 1;
       else high = middle;
     }
     return low;

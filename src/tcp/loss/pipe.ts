@@ -1,0 +1,19 @@
+import { diff } from '../../wire/seq.ts';
+import type { Tcb } from '../tcb.ts';
+
+/** FlightSize, in sequence numbers: sent and not cumulatively acknowledged. */
+export function flightSize(tcb: Tcb): number {
+  return diff(tcb.sndNxt, tcb.sndUna);
+}
+
+/**
+ * Bytes taken to be in the network (RFC 6675 §4, SetPipe). It falls with every duplicate ACK, SACK or not: so the first two let new
+ * text out, without a change of cwnd (limited transmit: RFC 3042 §2, RFC 6675 §5).
+ */
+export function pipe(tcb: Tcb): number {
+  const { scoreboard } = tcb;
+  return Math.max(
+    0,
+    flightSize(tcb) - scoreboard.sackedBytes - scoreboard.lostBytes + scoreboard.retransmittedBytes - tcb.dupAckBytes,
+  );
+}
