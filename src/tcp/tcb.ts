@@ -7,9 +7,9 @@ import { reno } from './congestion/reno.ts';
 import { type EcnMode, NO_ECN } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import type { FastOpen } from './fast-open.ts';
-import { Scoreboard } from './loss/scoreboard.ts';
 import type { Frto } from './loss/frto.ts';
 import { Rack } from './loss/rack.ts';
+import { Scoreboard } from './loss/scoreboard.ts';
 import type { MtuProbe } from './mtu-probe.ts';
 import type { Failure } from './notices.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -141,9 +141,6 @@ export class Tcb implements FourTuple {
   recovery: 'open' | 'fast' | 'timeout' = 'open';
   /** The next lost range goes out whatever cwnd says: recovery was entered, a partial ACK came, or a time-out. */
   retransmitNow = false;
-
-  // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
-  congestion: CongestionControl = reno;
   readonly rack: Rack;
   /** The tail loss probe (`loss/tlp.ts`): one is out, up to there, and repeated something. */
   tlpOut = false;
@@ -161,6 +158,9 @@ export class Tcb implements FourTuple {
   retransStamped = false;
   retransStamp: Seq = seq(0);
   frto: Frto = 'off';
+
+  // Congestion control. `cwnd` and `ssthresh` are written in `congestion/` only. Bytes.
+  congestion: CongestionControl = reno;
   /** What `congestion` becomes when the handshake is done. */
   congestionName: CongestionName;
   cwnd = 0;
@@ -224,12 +224,12 @@ export class Tcb implements FourTuple {
   delayedAckAt = NEVER;
   keepAliveAt = NEVER;
   pacingAt = NEVER;
-  /** TIME-WAIT or FIN-WAIT-2, by state. */
-  closeAt = NEVER;
-  persistBackoff = 0;
   /** RFC 8985: the tail loss probe, and the end of waiting for what may be reordered. */
   tlpAt = NEVER;
   reorderAt = NEVER;
+  /** TIME-WAIT or FIN-WAIT-2, by state. */
+  closeAt = NEVER;
+  persistBackoff = 0;
   keepAliveSent = 0;
   /** When the last segment that passed for the peer's came, and the last zero-window probe left. */
   lastHeard = 0;
@@ -273,8 +273,8 @@ export class Tcb implements FourTuple {
     this.sendBufferSize = config.sendBuffer;
     this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer, config.maxHoles);
     this.rto = config.rtoInitial;
+    this.rack = new Rack(config.tcp_reordering);
+    this.scoreboard.rack = this.rack;
     this.quickAcks = config.quickAcks;
   }
 }
-    this.rack = new Rack(config.tcp_reordering);
-    this.scoreboard.rack = this.rack;

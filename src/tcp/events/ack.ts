@@ -105,7 +105,6 @@ export function acknowledge(tcb: Tcb, segment: Segment, now: number): void {
   if (tcb.cwnd > 0) settleWindow(tcb, text, pipe(tcb), now);
 }
 
-/** SND.UNA = SEG.ACK. Returns the number of text bytes newly acknowledged. */
 /** When what this acknowledgment answers was sent, by its timestamp, µs and rounded down to its clock's tick; −1 without one. */
 function answeredAt(tcb: Tcb, segment: Segment, now: number): number {
   const rtt = echoedRtt(tcb, segment, now);
@@ -124,14 +123,15 @@ function takeRtt(tcb: Tcb, segment: Segment, result: AckResult, now: number): vo
   if (!result.retransmitted) noteRoundTrip(tcb, rtt, now);
 }
 
+/** SND.UNA = SEG.ACK. Returns the number of text bytes newly acknowledged. */
 function moveLeftEdge(tcb: Tcb, segment: Segment, result: AckResult, now: number): number {
   const { sendBuffer } = tcb;
   let numbers = diff(segment.ack, tcb.sndUna);
   tcb.sndUna = segment.ack;
   if (!tcb.synAcked) {
     tcb.synAcked = true;
-    numbers--;
     tcb.recover = tcb.iss;
+    numbers--;
   }
   const text = Math.min(numbers, sendBuffer.length);
   sendBuffer.discard(text);
