@@ -59,6 +59,7 @@ export function icmpArrives(header: IpHeader, bytes: Uint8Array): IcmpArrival | 
     case 'echo request':
       return message as EchoRequest;
     case 'echo reply':
+    // Source quench too (RFC 9293 MUST-55, RFC 6633 §3).
     case 'other':
       return NOTHING;
     default:

@@ -154,6 +154,20 @@ export class Connection implements TcpSocket {
     this.tcb.userTimeout = time;
   }
 
+  setDscp(dscp: number): void {
+    if (!Number.isInteger(dscp) || dscp < 0 || dscp > 63) throw new RangeError(`${dscp} is no DS field: 0 … 63`);
+    this.tcb.dscp = dscp;
+  }
+
+  setTtl(ttl: number): void {
+    if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`${ttl} is no TTL: 1 … 255`);
+    this.tcb.ttl = ttl;
+  }
+
+  get urgent(): number {
+    return core.urgentLeft(this.tcb);
+  }
+
   get unacknowledged(): number {
     return this.tcb.sendBuffer.length;
   }

@@ -1,6 +1,6 @@
 /** What a stack needs of the machine it runs on. The two real ones are `node/host.ts` and `web/host.ts`; the simulator is a third. */
 export interface Host {
-  /** Monotonic time in whole microseconds. */
+  /** Monotonic time in whole microseconds (RFC 6298 §4 asks for 100 ms or finer). */
   now(): number;
   /** Fills with bytes nobody can predict (keys, ports, timestamp offsets). */
   random(bytes: Uint8Array): void;

@@ -9,8 +9,8 @@ import { buildTcp, fillChecksum, fillPseudoChecksum, tcpHeaderLength } from '../
 const header = new IpHeader();
 
 /**
- * Builds a segment in a frame of the device and sends it. The checksum is left to the device where it offers that. Every segment says
- * "don't fragment" (RFC 1191); such packets need no identification (RFC 6864 §4). Returns false where the device lost it.
+ * Builds a segment in a frame of the device and sends it. TTL and DS field are the connection's (RFC 9293 MUST-49, SHLD-22). The checksum is left to the device where it offers that. Every segment says
+ * "don't fragment" (RFC 1191 §3); such packets need no identification (RFC 6864 §4). Returns false where the device lost it.
  */
 export function transmitSegment(
   device: Device,

@@ -21,7 +21,7 @@ export interface SocketEvents {
    * how it failed ('aborted' when this side did). Unread text received before a failure is gone, as with a kernel socket after RST.
    */
   onClose?(failure: Failure | null): void;
-  /** Soft errors and urgent data (RFC 9293 §3.9.1.8). */
+  /** ICMP errors, R1 retransmissions and urgent data (RFC 9293 §3.9.1.8, MUST-47), for whoever wants to know (SHLD-20). */
   onAdvice?(advice: Failure | 'retransmitting' | 'urgent'): void;
 }
 
@@ -63,6 +63,14 @@ export interface TcpSocket {
   /** Delays in µs; those not given keep their value. */
   setKeepAlive(on: boolean, time?: number, interval?: number, probes?: number): void;
   setUserTimeout(time: number): void;
+  /** The DS field of what is sent from now on, 0 … 63 (RFC 9293 §3.9.1.9: MUST-48, SHLD-21). */
+  setDscp(dscp: number): void;
+  /** The TTL, or hop limit, of what is sent from now on, 1 … 255 (RFC 9293 §3.9.2, MUST-49). */
+  setTtl(ttl: number): void;
+  /** Like `send`, and urgent (RFC 9293 §3.8.5). New applications do without (RFC 6093 §5, SHLD-13). */
+  sendUrgent(bytes: Uint8Array, copy?: boolean): number;
+  /** How many of the bytes not read yet, or not even come, are urgent (RFC 9293 §3.8.5, MUST-33). */
+  readonly urgent: number;
   /** Bytes queued and not acknowledged. */
   readonly unacknowledged: number;
   /** Free space of the send buffer, bytes. */

@@ -126,7 +126,8 @@ export class Stack {
   }
 
   /**
-   * Listens. With `onSocket` each connection is accepted as it comes, else `accept` it when `onConnection` says so. Throws a StackError:
+   * Listens: passive OPEN (RFC 9293 §3.9.1.1). On the address given (MUST-43), or on all; also on a port that connections use, opening or open,
+   * which go on as they are (MUST-41, MUST-42). With `onSocket` each connection is accepted as it comes, else `accept` it when `onConnection` says so. Throws a StackError:
    * EADDRINUSE, EADDRNOTAVAIL, EINVAL.
    */
   listen(options: ListenOptions, onSocket?: (socket: TcpSocket) => void): TcpListener {
@@ -155,7 +156,8 @@ export class Stack {
   }
 
   /**
-   * Opens a connection: the SYN leaves at once, how it goes is told to `events`. Throws a StackError: ENETUNREACH without a route, EADDRINUSE
+   * Opens a connection: the SYN leaves at once, how it goes is told to `events`. It comes from the address given, or from the route's (RFC 9293
+   * §3.9.1.1, MUST-43, MUST-44), as does all that follows (MUST-45). Throws a StackError: ENETUNREACH without a route, or to an address of many (MUST-46), EADDRINUSE
    * where the ports or the four-tuple are taken, EADDRNOTAVAIL, EINVAL.
    */
   connect(options: ConnectOptions): TcpSocket {
@@ -165,7 +167,7 @@ export class Stack {
     checkPort(remotePort);
     // RFC 1122 §3.2.1.3: "this host"; as everywhere, it means the loopback address.
     const remote = options.remoteAddress.isUnspecified ? loopbackOf(options.remoteAddress) : options.remoteAddress;
-    if (remote.isMulticast || remote.isBroadcast) {
+    if (remote.isMulticast || this.#addresses.isBroadcast(remote.family, remote.w3)) {
       throw new StackError('ENETUNREACH', `${remote} is no address of one host: TCP connects two hosts`);
     }
     const hop = this.#way(remote);

@@ -74,7 +74,7 @@ export function abort(tcb: Tcb, now: number): void {
   closing.abort(tcb, now);
 }
 
-/** Turns keep-alive on or off, or changes its times, µs (MUST-24, MUST-27). */
+/** Turns keep-alive on or off, or changes its times, µs (RFC 9293 §3.8.4: MAY-5, MUST-24, MUST-27). */
 export function setKeepAlive(tcb: Tcb, on: boolean, now: number): void {
   tcb.keepAlive = on;
   tcb.keepAliveAt = NEVER;

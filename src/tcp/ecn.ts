@@ -16,7 +16,7 @@ const OFFERS: readonly EcnMode[] = [NO_ECN, RFC_3168, NO_ECN, ACC_ECN, RFC_3168,
 const ACCEPTS: readonly EcnMode[] = [NO_ECN, RFC_3168, RFC_3168, ACC_ECN, ACC_ECN, ACC_ECN];
 
 /**
- * The flags of our SYN, or SYN,ACK. RFC 3168 §6.1.1: ECE and CWR ask, ECE alone agrees; RFC 9768 §3.1.1: AE besides asks for more, and the
+ * The flags of our SYN, or SYN,ACK (RFC 9293 SHLD-8). RFC 3168 §6.1.1: ECE and CWR ask, ECE alone agrees; RFC 9768 §3.1.1: AE besides asks for more, and the
  * SYN,ACK then tells how the SYN arrived. §6.1.1.1: a SYN sent again asks no more, as its flags may be why it was dropped.
  */
 export function synFlags(tcb: Tcb, answering: boolean): number {

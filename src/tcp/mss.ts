@@ -16,7 +16,7 @@ export function optionLength(timestamps: boolean, sackBlocks: number): number {
   return (timestamps ? TIMESTAMPS_LENGTH : 0) + (sackBlocks > 0 ? 4 + 8 * sackBlocks : 0);
 }
 
-/** Eff.snd.MSS (MUST-16) for a segment without SACK blocks: the peer's MSS less our options. */
+/** Eff.snd.MSS (MUST-16) for a segment without SACK blocks: the peer's MSS, or what our interface carries (RFC 1122 §3.3.3), less our options. */
 export function effectiveMss(tcb: Tcb): number {
   return tcb.sndMss - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
 }

@@ -4,7 +4,7 @@ import { ESTABLISHED } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
 /**
- * Path MTU discovery by ICMP (RFC 1191, RFC 8201; RFC 9293 §3.7.2, SHLD-5): a router tells how large a packet it could have carried. As anybody can
+ * Path MTU discovery by ICMP (RFC 1191, RFC 8201; RFC 9293 §3.7.2): a router tells how large a packet it could have carried. As anybody can
  * tell so, it must be about something in flight (the stack has checked the number), say less than what we send, and not contradict what has been
  * acknowledged (RFC 5927 §7).
  */
@@ -21,7 +21,7 @@ export function fixedHeaders(family: 4 | 6): number {
   return family === 4 ? 40 : 60;
 }
 
-/** An ICMP error says that a segment in flight is too long. `mtu`: of the next hop, 0 where it does not tell. Returns whether it was believed now. */
+/** RFC 1191 §3: an ICMP error says that a segment in flight is too long. `mtu`: of the next hop, 0 where it does not tell. Returns whether it was believed now. */
 export function packetTooBig(tcb: Tcb, mtu: number, now: number): boolean {
   const { config } = tcb;
   const { family } = tcb.localAddress;

@@ -8,7 +8,7 @@ const TICK = 1000;
 /** After 24 days without a segment, TS.Recent says nothing (§5.5). µs. */
 const STALE = 24 * 86_400 * 1_000_000;
 
-/** The timestamp clock, int32, before a connection's offset. */
+/** The timestamp clock (§5.4), int32, before a connection's offset. */
 export function timestampTicks(now: number): number {
   return Math.floor(now / TICK) | 0;
 }

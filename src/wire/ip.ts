@@ -3,7 +3,7 @@ import { type IpHeader, VERIFY } from './ip-header.ts';
 import { buildIpv4, IPV4_HEADER, parseIpv4 } from './ipv4.ts';
 import { buildIpv6, IPV6_HEADER, parseIpv6 } from './ipv6.ts';
 
-/** Parses a packet of either version: see `parseIpv4` and `parseIpv6`. */
+/** Parses a packet of either version, and refuses any other (RFC 1122 §3.2.1.1): see `parseIpv4` and `parseIpv6`. */
 export function parseIp(
   bytes: Uint8Array,
   offset: number,

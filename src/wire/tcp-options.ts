@@ -67,7 +67,9 @@ export const OPTION_NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Reads the options in `bytes[offset … end)` into `into` (RFC 9293 §3.2). Unknown kinds are skipped by their length (MUST-6). An
+ * Reads the options in `bytes[offset … end)` into `into` (RFC 9293 §3.2): of any segment (MUST-5), at any alignment (MUST-64). End of list,
+ * no-operation and MSS are what everybody knows (MUST-4); unknown kinds are skipped by their length, which all but the first two have (MUST-6,
+ * MUST-68): so are Multipath TCP's (RFC 8684 §3) and, but for a mark, those of signatures (RFC 5925 §2, RFC 2385). An
  * illegal length ends the list: what stood before it counts, and the segment is processed as if the rest were not there (MUST-7).
  * An option of a kind we know with a length that it cannot have is skipped. Which options mean anything in which segment is TCP's business.
  */
@@ -207,7 +209,7 @@ function cookieLength(segment: Segment, used: number): number {
 
 /**
  * Writes the segment's options at `target[at …]` in the order and with the padding that Linux uses, so that no middlebox meets a layout
- * it does not know, and four-byte fields are aligned. MSS (MUST-65), window scale, SACK-permitted and a Fast Open cookie go only
+ * it does not know, and four-byte fields are aligned; each is padded to a word, so that nothing is left that would have to be zero (MUST-69). MSS (MUST-65), window scale, SACK-permitted and a Fast Open cookie go only
  * with a SYN, and SACK blocks only without; what does not fit in 40 bytes is left out. Signatures are not written. Returns the bytes written.
  */
 export function writeOptions(segment: Segment, target: Uint8Array, at: number): number {

@@ -12,7 +12,7 @@ export const TCP_CHECKSUM = 16;
 
 /**
  * Parses the segment (RFC 9293 §3.1) in `bytes[offset … offset + length)`. Its text is not copied: it stays in `bytes`. The checksum is
- * not looked at (`verifyChecksum`). Returns null, or why it is none; `into` is then undefined. `into.ecn` and `into.gsoSize` are not
+ * not looked at (`verifyChecksum`). The window has no sign (MUST-1); reserved bits are read, and mean nothing. Returns null, or why it is none; `into` is then undefined. `into.ecn` and `into.gsoSize` are not
  * TCP's: they come back as zero, for the caller to set.
  */
 export function parseTcp(bytes: Uint8Array, offset: number, length: number, into: Segment): DropReason | null {
@@ -45,7 +45,7 @@ export function tcpHeaderLength(segment: Segment): number {
 
 /**
  * Writes header, options and text at `target[at …]`: room for `tcpHeaderLength(segment) + segment.payloadLength` bytes must be there. The
- * checksum field is left zero (`fillChecksum`, `fillPseudoChecksum`). Returns the number of bytes written.
+ * checksum field is left zero (`fillChecksum`, `fillPseudoChecksum`), and so are the reserved bits (§3.1). Returns the number of bytes written.
  */
 export function buildTcp(segment: Segment, target: Uint8Array, at: number): number {
   const headerLength = TCP_HEADER + writeOptions(segment, target, at + TCP_HEADER);

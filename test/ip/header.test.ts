@@ -49,7 +49,7 @@ describe('flow labels (RFC 6437)', () => {
   });
 });
 
-describe('identification (RFC 6864)', () => {
+describe('identification (RFC 6864 §4)', () => {
   const [us, them] = [US[4].w3, THEM[4].w3];
 
   it('is 0 where nobody may fragment', () => {

@@ -85,7 +85,7 @@ describe.each(FAMILIES)('ICMP errors of IPv%i', (family) => {
     expect(answer(PORT_UNREACHABLE[family], udp(family, 30))!.length).toBe(family === 4 ? 20 + 8 + 50 : 40 + 8 + 70);
   });
 
-  it('are never about ICMP errors, only about what asks', () => {
+  it('are never about ICMP errors, only about what asks (RFC 1122 §3.2.2)', () => {
     const types = family === 4 ? [3, 4, 5, 11, 12, 40, 255] : [1, 2, 3, 4, 100, 127, 137];
     const about = (type: number) => {
       const body = new Uint8Array(8);
@@ -101,7 +101,7 @@ describe.each(FAMILIES)('ICMP errors of IPv%i', (family) => {
     ).toBe(null);
   });
 
-  it('are about the first fragment only', () => {
+  it('are about the first fragment only (RFC 1122 §3.2.2)', () => {
     const whole = udp(family, 64);
     expect(answer(REASSEMBLY_TIME_EXCEEDED, piece(whole, 1, 0, 32))).not.toBe(null);
     if (family === 4) expect(answer(REASSEMBLY_TIME_EXCEEDED, piece(whole, 1, 32, 64))).toBe(null);
@@ -113,7 +113,7 @@ describe.each(FAMILIES)('ICMP errors of IPv%i', (family) => {
     expect(answer(REASSEMBLY_TIME_EXCEEDED, piece(echo, 1, 32, 64))).toBe(null);
   });
 
-  it('are never about packets from or to several hosts, or from nobody', () => {
+  it('are never about packets from or to several hosts, or from nobody (RFC 1122 §3.2.2)', () => {
     const bad =
       family === 4 ? ['0.0.0.0', '255.255.255.255', '192.0.2.255', '224.0.0.5', '127.0.0.1'] : ['::', 'ff02::1', '::1'];
     for (const source of bad)

@@ -264,7 +264,7 @@ describe('reassembly', () => {
     );
   });
 
-  it('expires each family by its own time', () => {
+  it('expires each family by its own time (RFC 1122 §3.3.2)', () => {
     const reassembly = new Reassembly();
     feed(reassembly, [piece(whole(6, 64), 1, 0, 32)], 0);
     feed(reassembly, [piece(whole(4, 64), 1, 0, 32)], 10 * SECOND);

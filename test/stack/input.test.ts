@@ -87,7 +87,7 @@ describe.each([4, 6] as const)('IPv%i input', (version) => {
     return packet(version, protocol, message);
   };
 
-  it('answers echo', () => {
+  it('answers echo (RFC 1122 §3.2.2.6)', () => {
     const { send, got } = world();
     send(echo(56));
     const { header } = read(got[0]!);
@@ -188,7 +188,7 @@ describe.each([4, 6] as const)('IPv%i input', (version) => {
     expect(log).toEqual(['refused']);
   });
 
-  it('puts fragments together', () => {
+  it('puts fragments together (RFC 1122 §3.3.2)', () => {
     const { send, got } = world();
     const whole = echo(1200);
     const size = ipHeaderLength(version);

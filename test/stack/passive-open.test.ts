@@ -243,7 +243,7 @@ describe('deferred accept', () => {
   });
 });
 
-describe('SYN cookies (RFC 4987)', () => {
+describe('SYN cookies (RFC 4987 §3.6)', () => {
   const options = (s: Segment): void => {
     s.windowScale = 9;
     s.sackPermitted = true;

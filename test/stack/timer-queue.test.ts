@@ -75,7 +75,7 @@ describe('TimerQueue', () => {
     );
   });
 
-  it('wakes exactly where one timer is on, however far', () => {
+  it('wakes exactly where one timer is on, to the microsecond (RFC 6298 §4), however far', () => {
     const queue = new TimerQueue<string>();
     const id = queue.add('a');
     for (const at of [1, 1023, 1024, 123_456_789, 20 * DAY + 7]) {

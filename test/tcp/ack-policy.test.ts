@@ -16,7 +16,7 @@ describe('RFC 9293 §3.8.6.3 delayed acknowledgments', () => {
     letter.expect('. 1:1 ack 11', 0.2);
   });
 
-  it('RFC 9293 SHLD-19: of full segments every second one is acknowledged at once', () => {
+  it('RFC 9293 SHLD-19, RFC 5681 §4.2: of full segments every second one is acknowledged at once', () => {
     const t = established({ config });
     for (let i = 0; i < 6; i += 2) {
       const at = 1 + 1460 * i;
@@ -50,7 +50,7 @@ describe('RFC 9293 §3.8.6.3 delayed acknowledgments', () => {
     t.expectSilence(1);
   });
 
-  it('RFC 5681 §4.2: out of order, or filling a hole: at once', () => {
+  it('RFC 5681 §4.2, RFC 9293 MAY-13: out of order, or filling a hole: at once', () => {
     const t = established({ config });
     t.peer('. 101:201 ack 1');
     t.expect('. 1:1 ack 1');

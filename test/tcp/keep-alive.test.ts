@@ -18,7 +18,7 @@ describe('RFC 9293 §3.8.4 keep-alive', () => {
     t.state('ESTABLISHED');
   });
 
-  it('RFC 9293 MUST-24: on and off, for one connection', () => {
+  it('RFC 9293 MAY-5, MUST-24: on and off, for one connection', () => {
     const t = kept();
     t.expect('. 0:0 ack 1', 10);
     t.peer('. 1:1 ack 1');

@@ -4,7 +4,7 @@ import { IpAddress } from '../../src/wire/address.ts';
 import { established, ladder } from '../support/ladder.ts';
 
 describe('RFC 9293 §3.7.4 Nagle', () => {
-  it('RFC 9293 SHLD-7: a second small segment waits for the ACK of the first; what gathers meanwhile goes as one (SHLD-27)', () => {
+  it('RFC 9293 SHLD-7: a second small segment waits for the ACK of the first; what gathers meanwhile goes as one (SHLD-27, MAY-16)', () => {
     const t = established();
     t.user.send(10);
     t.expect('P. 1:11 ack 1');
@@ -112,7 +112,7 @@ describe('RFC 9293 §3.9.1.2 PUSH and sizes', () => {
     }
   });
 
-  it('RFC 9293 SHLD-5, MUST-67: every SYN announces what the path’s MTU leaves for text', () => {
+  it('RFC 9293 SHLD-5, MAY-3, MUST-67, RFC 6691 §2: every SYN announces what the path’s MTU leaves for text', () => {
     const t = ladder({ role: 'active', prepare: (tcb) => (tcb.rcvMss = 8960) });
     t.expect('S 0:0 <mss 8960,sackOK,TS val * ecr 0,wscale 5>');
   });

@@ -15,7 +15,7 @@ function flying(): Ladder {
 }
 
 describe('path MTU discovery', () => {
-  it('RFC 1191 §6.5, RFC 8201 §5.4, SHLD-5: what was too long is sent again at once in shorter segments, and cwnd stays', () => {
+  it('RFC 1191 §6.5, RFC 8201 §5.4: what was too long is sent again at once in shorter segments, and cwnd stays', () => {
     const t = flying();
     const { cwnd } = t.tcb;
     tooBig(t, 1000);

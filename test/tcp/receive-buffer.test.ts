@@ -119,7 +119,7 @@ describe('ReceiveBuffer', () => {
     );
   });
 
-  it('SHLD-31 fills a hole in any order of arrival', () => {
+  it('RFC 9293 SHLD-31 fills a hole in any order of arrival', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([...Array(12).keys()], { minLength: 12 }), (order) => {
         const buffer = new ReceiveBuffer(allocator(), 1 << 20, 100);

@@ -137,7 +137,7 @@ describe('RFC 9293 §3.8.6 the receiver', () => {
     t.expect('. 1:1 ack 1001 win 500');
   });
 
-  it('RFC 9293 SHLD-14: the right edge never moves left, not by rounding of a scaled window either', () => {
+  it('RFC 9293 SHLD-14, RFC 7323 §2.4: the right edge never moves left, not by rounding of a scaled window either', () => {
     const t = established({ wscale: 0, config: { receiveBuffer: 16 << 20 } });
     expect(t.tcb.rcvWindScale).toBe(9);
     for (let i = 0; i < 40; i++) {

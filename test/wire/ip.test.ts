@@ -101,7 +101,7 @@ describe('parseIpv4', () => {
     return bytes;
   }
 
-  it('names what is wrong', () => {
+  it('names what is wrong: another version, too (RFC 1122 §3.2.1.1)', () => {
     expect(parse(new Uint8Array(0))).toBe('IP header truncated');
     expect(parse(Uint8Array.of(0x55))).toBe('IP version');
     expect(parseIpv4(packet(header(A6, B6, 0)), 0, 40, into)).toBe('IP version');
@@ -117,14 +117,14 @@ describe('parseIpv4', () => {
     expect(parse(ping, TRUST_CHECKSUM)).toBe('IP fragment');
   });
 
-  it('verifies the header checksum unless told not to', () => {
+  it('verifies the header checksum unless told not to (RFC 1122 §3.2.1.2)', () => {
     const bytes = packet(header(A4, B4, 4));
     bytes[8]! ^= 1;
     expect(parse(bytes)).toBe('IP header checksum');
     expect(parse(bytes, TRUST_CHECKSUM)).toBeNull();
   });
 
-  it('skips options (MUST-50) and link padding', () => {
+  it('skips options (RFC 9293 MUST-50) and link padding', () => {
     const bytes = new Uint8Array(60);
     bytes.set(packet(header(A4, B4, 0)));
     bytes.set([0x47, 0, 0, 32], 0);

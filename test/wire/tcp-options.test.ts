@@ -70,7 +70,7 @@ describe('parseOptions', () => {
     expect(parse(...crowded).sackCount).toBe(1);
   });
 
-  it('skips kinds it does not use, by their length (MUST-6)', () => {
+  it('skips kinds it does not use, by their length (RFC 9293 MUST-6, MUST-68; Multipath TCP: RFC 8684 §3)', () => {
     const used = [0, 1, 2, 3, 4, 5, 8, 19, 28, 29, 34, 172, 174];
     for (let kind = 0; kind < 256; kind++) {
       if (used.includes(kind)) continue;
@@ -111,8 +111,16 @@ describe('parseOptions', () => {
     }
   });
 
-  it('stops at the end of the list', () => {
+  it('reads end of list, no-operation and MSS (RFC 9293 MUST-4)', () => {
+    expect(parse(1, 1, 2, 4, 2, 24, 1, 0, 3, 3, 7)).toMatchObject({ mss: 536, windowScale: -1 });
     expect(parse(1, 1, 0, 2, 4, 2, 24).mss).toBe(-1);
+  });
+
+  it('reads options at any octet (RFC 9293 MUST-64)', () => {
+    for (let before = 0; before < 8; before++) {
+      const one = parse(...new Array(before).fill(1), 8, 10, 0, 0, 1, 5, 0, 0, 0, 6, 2, 4, 5, 0xb4);
+      expect([one.tsVal, one.tsEcr, one.mss]).toEqual([261, 6, 1460]);
+    }
   });
 
   it('reads the usual layout as it reads any other', () => {
@@ -179,7 +187,7 @@ describe('writeOptions', () => {
     expect(write({ ...syn, ...stamps, fastOpenLength: 16 })).toHaveLength(40);
   });
 
-  it('sends MSS and the other offers only with a SYN (MUST-65)', () => {
+  it('sends MSS and the other offers only with a SYN (RFC 9293 MUST-65)', () => {
     expect(write({ ...syn, flags: ACK, fastOpenLength: 0 })).toEqual([]);
     expect(write({ ...syn, flags: SYN | ACK, sackCount: 2 })).toHaveLength(12);
   });
@@ -200,13 +208,14 @@ describe('writeOptions', () => {
     expect(field(1e12)).toEqual([0xff, 0xff]);
   });
 
-  it('never exceeds 40 bytes, whatever the segment', () => {
+  it('never exceeds 40 bytes, whatever the segment, and ends at a word: no padding is left that would have to be zero (RFC 9293 MUST-69)', () => {
     fc.assert(
       fc.property(segment, fc.nat(16), fc.nat(4), fc.boolean(), (one, cookie, sackCount, stamped) => {
         one.hasTimestamps = stamped;
         one.fastOpenLength = cookie;
         one.sackCount = sackCount;
         expect(write(one).length).toBeLessThanOrEqual(40);
+        expect(write(one).length % 4).toBe(0);
       }),
       { numRuns: 3000 },
     );

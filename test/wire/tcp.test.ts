@@ -30,7 +30,7 @@ describe('buildTcp and parseTcp', () => {
     );
   });
 
-  it('agree with the checksum, and one flipped bit does not', () => {
+  it('agree with the checksum, and one flipped bit does not (RFC 9293 MUST-2, MUST-3)', () => {
     fc.assert(
       fc.property(segment, addressPair, fc.nat(), (original, [source, destination], where) => {
         const target = new Uint8Array(200);
@@ -52,7 +52,7 @@ describe('buildTcp and parseTcp', () => {
     expect([bytes[16], bytes[17]]).toEqual([0xab, 0xcd]);
   });
 
-  it('carry nine flags; reserved bits are read, and sent as zero', () => {
+  it('RFC 9293 §3.1: carry nine flags; reserved bits are read, and sent as zero', () => {
     const one = new Segment();
     one.flags = AE | ACK;
     one.reserved = 5;

@@ -3,7 +3,7 @@ import type { Tcb } from '../tcb.ts';
 export type CongestionName = 'reno' | 'cubic' | 'bbr';
 
 /**
- * A congestion control algorithm, one object for each connection that has state to keep. `window.ts` tells it of the moments that matter; it
+ * A congestion control algorithm (RFC 9293 §3.8.2, MAY-18), one object for each connection that has state to keep. `window.ts` tells it of the moments that matter; it
  * writes `cwnd` and `ssthresh`. Windows in bytes, times in µs.
  */
 export interface CongestionControl {

@@ -1,7 +1,7 @@
 import type { Tcb } from '../tcb.ts';
 
 /**
- * Slow start (RFC 5681 §3.1) up to ssthresh, counting bytes (RFC 3465 §2.2). Returns how many of the `acked` bytes are left for congestion
+ * Slow start (RFC 9293 §3.8.2, MUST-19; RFC 5681 §3.1) up to ssthresh, counting bytes (RFC 3465 §2.2). Returns how many of the `acked` bytes are left for congestion
  * avoidance: 0 while cwnd is below ssthresh.
  */
 export function slowStart(tcb: Tcb, acked: number, mss: number): number {

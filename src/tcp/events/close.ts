@@ -42,7 +42,7 @@ export function close(tcb: Tcb, now: number): void {
 }
 
 /**
- * The application lets go of the connection: CLOSE, and nobody reads any more. Text that was received and not read means that the peer's text was
+ * The application lets go of the connection: CLOSE, and nobody reads any more (§3.6.1, MAY-1). Text that was received and not read means that the peer's text was
  * lost to the application: it is told by a RST (§3.6.1, SHLD-3).
  */
 export function release(tcb: Tcb, now: number): void {

@@ -3,7 +3,7 @@ import { gt, seq } from '../../wire/seq.ts';
 import type { Tcb } from '../tcb.ts';
 
 /**
- * Whether a SYN may open a new incarnation of a connection in TIME-WAIT (RFC 9293 §3.10.7.4 and MAY-2; RFC 6191 §2): when it cannot be an old
+ * Whether a SYN may open a new incarnation of a connection in TIME-WAIT (RFC 9293 §3.10.7.4, MAY-2 and SHLD-4; RFC 6191 §2): when it cannot be an old
  * duplicate, by a newer timestamp or else by a sequence number beyond all that the old incarnation used.
  */
 export function mayReopen(tcb: Tcb, segment: Segment): boolean {

@@ -125,6 +125,25 @@ export class RawPeer {
     this.turn();
   }
 
+  /** The same with an ICMP message of this type and code, of which `buildIcmpError` may know nothing. IPv4. */
+  icmp(type: number, code: number, about: Uint8Array): void {
+    const message = new Uint8Array(8 + about.length);
+    message[0] = type;
+    message[1] = code;
+    message.set(about, 8);
+    fillIcmpChecksum(message, 0, message.length, 0);
+    const header = new IpHeader();
+    header.setAddresses(THEIRS[4], OURS[4]);
+    header.protocol = icmpProtocol(4);
+    header.payloadLength = message.length;
+    const frame = this.pair.a.allocate(message.length + 20);
+    const start = frame.offset + buildIp(header, frame.bytes, frame.offset);
+    frame.bytes.set(message, start);
+    frame.length = start - frame.offset + message.length;
+    this.pair.a.transmit(frame);
+    this.turn();
+  }
+
   /** What is queued is taken in, and answered. */
   turn(): void {
     this.time.run((now) => this.pair.pump(now), this.time.now);

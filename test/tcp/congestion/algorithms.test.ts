@@ -7,7 +7,7 @@ import { bareTcb } from './support/bare.ts';
 import { Path } from './support/bottleneck.ts';
 
 describe('the choice', () => {
-  it('has a name for each, and is CUBIC, as Linux has it, or by RFC 9293 Reno', () => {
+  it('has a name for each (RFC 9293 MAY-18), and is CUBIC, as Linux has it, or by RFC 9293 Reno', () => {
     for (const name of CONGESTION_NAMES) expect(createCongestion(name).name).toBe(name);
     expect(linux.tcp_congestion_control).toBe('cubic');
     expect(rfc9293.tcp_congestion_control).toBe('reno');

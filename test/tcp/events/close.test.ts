@@ -251,7 +251,7 @@ describe('RFC 9293 §3.10.5 aborting, and letting go', () => {
     expect(t.counters.TCPAbortOnClose).toBe(1);
   });
 
-  it('RFC 9293 SHLD-3: text that comes after letting go is answered by RST', () => {
+  it('RFC 9293 MAY-1, SHLD-3: text that comes after letting go is answered by RST', () => {
     for (const name of ['FIN-WAIT-1', 'FIN-WAIT-2'] as const) {
       const t = established();
       t.user.release();

@@ -66,7 +66,7 @@ describe('RFC 6298 §5 the retransmission timer', () => {
 });
 
 describe('RFC 9293 §3.8.3 giving up', () => {
-  it('RFC 9293 MUST-20, SHLD-10: R1 (three retransmissions) is told to the application, R2 ends the connection', () => {
+  it('RFC 9293 MUST-20, SHLD-9, SHLD-10: R1 (three retransmissions) is told to the application, R2 ends the connection', () => {
     const t = established();
     t.user.send(10);
     t.expect('P. 1:11 ack 1');
