@@ -144,6 +144,10 @@ export class Engine implements Environment {
     this.pathMtus.set(tcb.remoteAddress, mtu, now);
   }
 
+  pathDoubted(tcb: Tcb): void {
+    this.pathMtus.forget(tcb.remoteAddress);
+  }
+
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
     // The text not acknowledged and no cookie, in answer to a SYN sent again: the first one did not come through.
     const taken = synAck.fastOpenLength > 0 || diff(synAck.ack, tcb.iss) > 1;

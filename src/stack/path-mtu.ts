@@ -5,7 +5,7 @@ const MOST = 4096;
 
 /**
  * The MTUs of paths, by destination (RFC 1191 §6.1, RFC 8201 §5.3): what one connection has learnt the next one need not learn again. An entry ages:
- * paths change, and only by trying does one hear of it (§6.3).
+ * paths change, and only by trying does one hear of it (RFC 1191 §6.3).
  */
 export class PathMtuCache {
   readonly #paths = new Map<string, { mtu: number; until: number }>();
@@ -29,6 +29,11 @@ export class PathMtuCache {
     if (now < path.until) return path.mtu;
     this.#paths.delete(key);
     return Number.POSITIVE_INFINITY;
+  }
+
+  /** What is known may not hold any more. */
+  forget(destination: IpAddress): void {
+    this.#paths.delete(`${destination}`);
   }
 
   set(destination: IpAddress, mtu: number, now: number): void {

@@ -22,6 +22,8 @@ export interface Environment {
   challengeAck(now: number): boolean;
   /** The path to the peer carries packets of at most `mtu` bytes. */
   pathMtuLowered?(tcb: Tcb, mtu: number, now: number): void;
+  /** R1 retransmissions: what is known of the path may not hold any more (RFC 9293 §3.8.3, MUST-20). */
+  pathDoubted?(tcb: Tcb): void;
   /** A SYN,ACK answers a SYN of ours with the Fast Open option (RFC 7413 §4.1.3). */
   fastOpenAnswered?(tcb: Tcb, synAck: Segment, now: number): void;
   /** A connection that sent text on its SYN hears nothing any more. */

@@ -7,7 +7,7 @@ import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 
 /** What the two SYNs agree on. MSS is each side's own word; scaling, SACK and timestamps need both (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
 
-/** Options of our SYN or SYN,ACK: MSS always (MUST-14, SHLD-5). In answer to a SYN only what it offered. */
+/** Options of our SYN or SYN,ACK: MSS always (MUST-14, SHLD-5, MAY-3). In answer to a SYN only what it offered. */
 export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
   segment.mss = tcb.rcvMss;
@@ -25,7 +25,7 @@ export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, no
   }
 }
 
-/** Takes the options of the peer's SYN or SYN,ACK. */
+/** Takes the options of the peer's SYN or SYN,ACK: SACK where both permit it (RFC 2018 §2). */
 export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
   if (!segment.has(SYN)) throw new Error('options are agreed on by SYNs only');
   const { config } = tcb;

@@ -46,7 +46,7 @@ export function announceWindow(tcb: Tcb, scaled: boolean): number {
 }
 
 /**
- * The field for a window whose right edge stays: rounded up, while that promises no more than a rounding over the buffer. Tiny segments
+ * The field for a window whose right edge stays (RFC 7323 §2.4): rounded up, while that promises no more than a rounding over the buffer. Tiny segments
  * would otherwise push the edge ahead of them without end: then it is rounded down, and what it seems to take back is still accepted.
  */
 function held(tcb: Tcb, current: number, shift: number): number {
@@ -65,7 +65,7 @@ export function windowUpdateDue(tcb: Tcb): boolean {
   return current < tcb.rcvMss || (2 * current <= tcb.receiveBuffer.capacity && more >= current);
 }
 
-/** SEG.WND in bytes: never scaled on a SYN (RFC 7323 §2.2). */
+/** SEG.WND in bytes, in more than 32 bits (REC-1): never scaled on a SYN (RFC 7323 §2.2). */
 export function segmentWindow(tcb: Tcb, segment: Segment): number {
   return segment.has(SYN) ? segment.wnd : segment.wnd << tcb.sndWindScale;
 }

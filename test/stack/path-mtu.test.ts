@@ -22,7 +22,7 @@ describe('PathMtuCache', () => {
 
 describe('the path MTU of a stack', () => {
   for (const family of [4, 6] as const) {
-    it(`is learnt by one connection for all to the same place, until it is old: IPv${family}`, () => {
+    it(`RFC 1191 §3, §6.3: is learnt by one connection for all to the same place, until it is old: IPv${family}`, () => {
       const peer = new RawPeer();
       const sockets: TcpSocket[] = [];
       peer.stack.listen({ port: 80 }, (s) => sockets.push(s));

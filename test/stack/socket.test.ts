@@ -172,3 +172,48 @@ describe('RFC 9293 §3.9.1.8 what the application is told', () => {
     expect(log).toEqual(['host unreachable']);
   });
 });
+
+describe('RFC 9293 §3.8.3 R1', () => {
+  it('RFC 9293 MUST-20: is advice to IP: what it had learnt of the path is forgotten', () => {
+    const { peer, socket } = accepted();
+    const lengthOfNext = (): number => {
+      const other = peer.stack.connect({ remoteAddress: THEIRS[4], remotePort: 9, localPort: port++ });
+      peer.turn();
+      const syn = peer.heard.at(-1)!.segment;
+      const answer = { sourcePort: 9, destinationPort: syn.sourcePort, flags: SYN | ACK, mss: 1460 };
+      peer.send((s) => Object.assign(s, answer, { ack: add(syn.seq, 1) }));
+      peer.heard.length = 0;
+      other.send(new Uint8Array(2000));
+      peer.turn();
+      const { payloadLength } = peer.heard[0]!.segment;
+      other.abort();
+      return payloadLength;
+    };
+    let port = 7000;
+    expect(lengthOfNext()).toBe(1460);
+    socket.send(new Uint8Array(500));
+    peer.turn();
+    peer.complain(peer.heard.at(-1)!.packet, 'packet too big', 4, 560);
+    expect(lengthOfNext()).toBe(520);
+    peer.wait(4 * SECOND);
+    expect(socket.unacknowledged).toBe(500);
+    expect(lengthOfNext()).toBe(1460);
+  });
+
+  it('RFC 9293 MUST-50: options of IP that say nothing to TCP are passed over', () => {
+    const peer = new RawPeer();
+    peer.stack.listen({ port: 80 });
+    // Record route, timestamp, router alert, and the end of the list.
+    for (const options of [
+      [7, 7, 4, 0, 0, 0, 0, 0],
+      [68, 8, 5, 0, 0, 0, 0, 0],
+      [148, 4, 0, 0],
+      [1, 1, 1, 0],
+    ]) {
+      const fill = (s: { flags: number; sourcePort: number }) =>
+        Object.assign(s, { flags: SYN, sourcePort: 4000 + options[0]! });
+      peer.send(fill, THEIRS[4], OURS[4], Uint8Array.from(options));
+      expect(peer.next().flags).toBe(SYN | ACK);
+    }
+  });
+});

@@ -16,7 +16,7 @@ function withEcn(config: Config = {}): Ladder {
   return t;
 }
 
-describe('RFC 3168 §6.1.1: the handshake', () => {
+describe('RFC 9293 SHLD-8, RFC 3168 §6.1.1: the handshake', () => {
   it.each([
     [0, 'S'],
     [1, 'SEW'],

@@ -86,7 +86,7 @@ describe('RFC 9293 §3.9.1.2 PUSH and sizes', () => {
     t.expect('P. 537:601 ack 1');
   });
 
-  it('RFC 9293 MUST-14, MUST-16: the peer’s MSS less our options, never more than our path carries', () => {
+  it('RFC 9293 MUST-14, MUST-16, RFC 1122 §3.3.3: the peer’s MSS less our options, never more than our path carries', () => {
     const small = established({ mss: 500, ts: true });
     small.user.send(1000);
     small.expect('. 1:489 ack 1');

@@ -14,7 +14,7 @@ const BURST_LIMIT = 8;
 const INFINITE = Number.POSITIVE_INFINITY;
 
 /**
- * HyStart++ (RFC 9406): leaves slow start when round trips get longer, before the queue overflows. A rise leads to Conservative Slow Start
+ * HyStart++ (RFC 9406; RFC 9438 §4.10): leaves slow start when round trips get longer, before the queue overflows. A rise leads to Conservative Slow Start
  * first, which goes back when it turns out to have been jitter. For the initial slow start only (§4.2).
  */
 export class HyStart {

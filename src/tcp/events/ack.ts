@@ -38,7 +38,7 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
     if (tcb.finQueued) setState(tcb, FIN_WAIT_1, 'CLOSE', now);
     return null;
   }
-  // RFC 5961 §5.2: no further back than the largest window the peer ever had.
+  // RFC 5961 §5.2 (MAY-12): no further back than the largest window the peer ever had.
   if (lt(segment.ack, add(tcb.sndUna, -Math.max(tcb.maxSndWnd, 1)))) {
     challengeAck(tcb, now);
     return 'ACK too old';

@@ -54,7 +54,7 @@ function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null
   return checkUrgent(tcb, segment) ?? processText(tcb, segment, now) ?? checkFin(tcb, segment, now);
 }
 
-/** First: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */
+/** §3.10.7.4, first: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */
 function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
   if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST)) return 'timestamp missing';
@@ -106,7 +106,7 @@ function noteDuplicateText(tcb: Tcb, segment: Segment): void {
   if (segment.payloadLength > 0 && le(end, tcb.rcvNxt)) noteDuplicate(tcb, segment.seq, end);
 }
 
-/** Second: the RST bit, by RFC 5961 §3.2. The segment is inside the window. */
+/** §3.10.7.4, second: the RST bit, by RFC 5961 §3.2. The segment is inside the window. In TIME-WAIT it may be ignored (RFC 1337 §3). */
 function checkReset(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   if (!segment.has(RST)) return null;
   if (segment.seq !== tcb.rcvNxt) {
@@ -127,7 +127,7 @@ function checkSecurity(): DropReason | null {
   return null;
 }
 
-/** Fourth: the SYN bit. In a synchronized state a challenge ACK whatever its number (RFC 5961 §4.2): a live peer has no SYN to send. */
+/** §3.10.7.4, fourth: the SYN bit. In a synchronized state a challenge ACK whatever its number (RFC 5961 §4.2): a live peer has no SYN to send. */
 function checkSyn(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   if (!segment.has(SYN) || isHandshakeSynAck(tcb, segment)) return null;
   if (tcb.state === SYN_RECEIVED && tcb.passive) {
@@ -183,7 +183,7 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
     return 'out of buffer';
   }
   if (moved === 0) {
-    // Out of order: an ACK for each, at once, as the peer counts them (RFC 5681 §4.2, §3.2).
+    // Out of order: an ACK for each, at once, as the peer counts them (RFC 5681 §4.2, §3.2; RFC 9293 MAY-13).
     tcb.env.counters.TCPOFOQueue += segment.wireSegments;
     noteRun(tcb, start);
     emitAck(tcb, now);
@@ -194,7 +194,7 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   return null;
 }
 
-/** Eighth: the FIN bit. A FIN behind a hole waits for it to be filled, as text does (SHLD-31). */
+/** §3.10.7.4, eighth: the FIN bit. A FIN behind a hole waits for it to be filled, as text does (SHLD-31). */
 export function checkFin(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   if (tcb.finReceived) {
     if (!segment.has(FIN)) return null;

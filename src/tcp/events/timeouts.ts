@@ -84,7 +84,8 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   tcb.retransmitAt = now + tcb.rto;
   if (tcb.userTimeout > 0) tcb.retransmitAt = Math.min(tcb.retransmitAt, tcb.retriesSince + tcb.userTimeout);
   if (tcb.retries === tcb.config.tcp_retries1 && !opening) {
-    // SHLD-9: the application may learn that something is wrong before it is over.
+    // MUST-20: advice to IP. SHLD-9: the application may learn that something is wrong before it is over.
+    tcb.env.pathDoubted?.(tcb);
     tcb.softError = 'retransmitting';
     tcb.notices |= ADVICE;
   }

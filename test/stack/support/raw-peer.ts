@@ -5,6 +5,8 @@ import { linux, type TcpConfig } from '../../../src/tcp/config.ts';
 import { type Cause, STATE_NAMES } from '../../../src/tcp/state.ts';
 import type { Trace } from '../../../src/tcp/trace.ts';
 import { IpAddress } from '../../../src/wire/address.ts';
+import { put16 } from '../../../src/wire/bytes.ts';
+import { finish, sum } from '../../../src/wire/checksum.ts';
 import { buildIcmpError, fillIcmpChecksum, icmpProtocol } from '../../../src/wire/icmp.ts';
 import { buildIp, ipHeaderLength, parseIp } from '../../../src/wire/ip.ts';
 import { IpHeader, TCP } from '../../../src/wire/ip-header.ts';
@@ -32,6 +34,18 @@ export interface RawOptions {
   readonly onFrame?: (frame: Frame) => void;
   /** Do not follow states. */
   readonly traced?: boolean;
+}
+
+/** Puts options, whole words of them, into the header of an IPv4 packet. */
+function insertOptions(frame: Frame, options: Uint8Array): void {
+  const { bytes, offset } = frame;
+  bytes.copyWithin(offset + 20 + options.length, offset + 20, offset + frame.length);
+  bytes.set(options, offset + 20);
+  frame.length += options.length;
+  bytes[offset] = 0x45 + options.length / 4;
+  put16(bytes, offset + 2, frame.length);
+  put16(bytes, offset + 10, 0);
+  put16(bytes, offset + 10, finish(sum(bytes, offset, 20 + options.length, 0)));
 }
 
 /** A stack, and at the raw other end of its link a peer that is told what to send. */
@@ -79,13 +93,13 @@ export class RawPeer {
   }
 
   /** A segment from the peer's port 4000 (unless `fill` says otherwise) to port 80, and a turn of the stack. */
-  send(fill: (s: Segment) => void, from = THEIRS[4], to = OURS[from.family]): void {
-    this.queue(fill, from, to);
+  send(fill: (s: Segment) => void, from = THEIRS[4], to = OURS[from.family], ipOptions = new Uint8Array(0)): void {
+    this.queue(fill, from, to, ipOptions);
     this.turn();
   }
 
   /** The same without the turn. */
-  queue(fill: (s: Segment) => void, from = THEIRS[4], to = OURS[from.family]): void {
+  queue(fill: (s: Segment) => void, from = THEIRS[4], to = OURS[from.family], ipOptions = new Uint8Array(0)): void {
     const segment = new Segment();
     segment.sourcePort = 4000;
     segment.destinationPort = 80;
@@ -102,6 +116,7 @@ export class RawPeer {
     buildIp(header, frame.bytes, frame.offset);
     fillChecksum(frame.bytes, start, length, header.pseudoSum(TCP, length));
     frame.length = start - frame.offset + length;
+    if (ipOptions.length > 0) insertOptions(frame, ipOptions);
     this.pair.a.transmit(frame);
   }
 

@@ -149,6 +149,13 @@ describe('RFC 5681 §4.1: after a pause', () => {
   });
 });
 
+describe('RFC 5681 §3.1: ssthresh', () => {
+  it.each(['reno', 'cubic', 'bbr'] as const)('RFC 5681 §3.1: begins beyond every window: %s', (control) => {
+    const t = established({ config: { tcp_congestion_control: control } });
+    expect(t.tcb.ssthresh).toBeGreaterThan(65_535 << 14);
+  });
+});
+
 describe('RFC 5681 §3.1: a retransmission time-out', () => {
   it('one segment, and half the flight in ssthresh, once for a segment', () => {
     const tcb = busy();
