@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { Failure, firstLine } from './failure.ts';
+import { type ScenarioOptions, scenario } from './scenario.ts';
 import { type ServeOptions, serve } from './serve.ts';
 import { SUBNETS } from './tun-stack.ts';
 
@@ -18,6 +19,11 @@ function port(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 65_535) throw new InvalidArgumentError('Allowed: 1 to 65535.');
   return value;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number.');
+  return Number(text);
 }
 
 /** The first subnet that is given replaces the default ones. */
@@ -69,6 +75,29 @@ function program(finish: (status: number) => void): Command {
     .addHelpText('before', 'Example: printf "GET / HTTP/1.0\\r\\n\\r\\n" | synfin connect 10.9.0.1 8080\n')
     .action(async (host: string, to: number, options: ConnectCommandOptions) =>
       finish(await connect(host, to, options)),
+    );
+
+  top
+    .command('scenario')
+    .description('play a behaviour of TCP in virtual time, with what is to be seen and why; without a name, list them')
+    .argument('[name]', 'which one')
+    .argument('[knobs...]', 'what can be turned in it: --delay 50; each scenario lists its own')
+    .addHelpText('before', 'Example: synfin scenario close-fin-lost --delay 50\n')
+    .option('--list', 'list them by chapter')
+    .option('--all', 'play all, a line each')
+    .option('--json', 'the list, the outcomes or the whole run as JSON')
+    .addOption(new Option('--format <what>', 'how a run is told').choices(['ladder', 'json', 'svg', 'pcapng']))
+    .option('--output <file>', 'where to save it; standard output where not given')
+    .addOption(new Option('--lang <language>', 'the language of the explanations').choices(['en', 'zh']))
+    .option('--step', 'wait for Enter after each step')
+    .option('--plain', 'sentences, no drawing, no colour: for screen readers and logs')
+    .option('--mutate <rule>', 'take a rule of TCP out and see what breaks; --list names them')
+    .addOption(new Option('--profile <name>', 'whose choices').choices(['linux', 'rfc9293']))
+    .option('--seed <number>', 'of what is random', wholeNumber)
+    .allowUnknownOption()
+    .passThroughOptions(false)
+    .action(async (name: string | undefined, knobs: string[], options: ScenarioOptions) =>
+      finish(await scenario(name, knobs, options)),
     );
 
   return top;

@@ -22,6 +22,14 @@ export interface HostOptions {
 
 const OFFLOAD: Offload = { checksum: true, maxGso: 0 };
 
+/** Stands between a host's stacks and its links: for counterfactuals, where one rule of the protocol is taken out. */
+export interface Edge {
+  /** What the stack sends: goes on by `send`; what goes to `deliver` comes back to the stack as if it had arrived. */
+  out(frame: Frame, send: (frame: Frame) => void, deliver: (frame: Frame) => void): void;
+  /** What arrives. Null where it is used up. */
+  in(frame: Frame): Frame | null;
+}
+
 /** One boot of a host: its clock and its timer die with it. */
 class Boot implements Host {
   alive = true;
@@ -144,7 +152,12 @@ class HostEnd {
       wire.free(frame);
       return;
     }
-    wire.send(frame, this.#host.name, this.out);
+    const { edge } = this.#host;
+    if (edge === null) wire.send(frame, this.#host.name, this.out);
+    else {
+      const send = (f: Frame) => wire.send(f, this.#host.name, this.out);
+      edge.out(frame, send, (f) => void wire.events.at(wire.events.now, () => this.arrives([f])));
+    }
   }
 
   arrives(frames: Frame[]): void {
@@ -154,8 +167,10 @@ class HostEnd {
     else this.#host.performAny(() => this.#deliver(frames));
   }
 
-  #deliver(frames: Frame[]): void {
+  #deliver(arrived: Frame[]): void {
     const wire = this.#wire;
+    const { edge } = this.#host;
+    const frames = edge === null ? arrived : arrived.map((f) => edge.in(f)).filter((f) => f !== null);
     const { sink } = this.device;
     const now = Math.floor(wire.events.now);
     for (const frame of frames) {
@@ -181,6 +196,7 @@ export class SimHost {
   /** Sees what the stack does; stays over a reboot. */
   #trace: Trace | null = null;
   readonly config: TcpConfig;
+  edge: Edge | null = null;
   readonly #wire: Wire;
   readonly #random: Random;
   readonly #ends: HostEnd[] = [];

@@ -93,7 +93,7 @@ export class Recorder implements Trace {
   #nextId = 1;
   /** The connection of the last event, and notes that wait for the first. */
   #last: ConnectionTrace | null = null;
-  readonly #notes: { readonly end: End | null; readonly text: string }[] = [];
+  readonly #notes: { readonly serial: number; readonly end: End | null; readonly text: string }[] = [];
 
   constructor(options: RecorderOptions = {}) {
     this.#head = options.head ?? 64;
@@ -142,8 +142,9 @@ export class Recorder implements Trace {
   /** Something to be said at this point: beside the connection that was heard of last, or the next one where there was none. */
   note(end: End | null, text: string, now: number): void {
     const connection = this.#last ?? this.#connections.at(-1);
-    if (connection === undefined) this.#notes.push({ end, text });
-    else this.#addNote(connection, end, text, now);
+    const serial = this.#serial++;
+    if (connection === undefined) this.#notes.push({ serial, end, text });
+    else this.#addNote(connection, serial, end, text, now);
   }
 
   state(tuple: FourTuple, from: State, to: State, cause: Cause, now: number): void {
@@ -176,14 +177,14 @@ export class Recorder implements Trace {
     this.#add(connection, { ...base, kind: 'drop', end, reason, segment: copySegment(segment) });
   }
 
-  #addNote(connection: ConnectionTrace, end: End | null, text: string, now: number): void {
-    this.#add(connection, { serial: this.#serial++, time: now, connection: connection.id, kind: 'note', end, text });
+  #addNote(connection: ConnectionTrace, serial: number, end: End | null, text: string, now: number): void {
+    this.#add(connection, { serial, time: now, connection: connection.id, kind: 'note', end, text });
   }
 
   #add(connection: ConnectionTrace, event: TraceEvent): void {
     this.#last = connection;
     const notes = this.#notes.splice(0);
-    for (const { end, text } of notes) this.#addNote(connection, end, text, event.time);
+    for (const { serial, end, text } of notes) this.#addNote(connection, serial, end, text, event.time);
     connection.add(event);
     this.onEvent?.(event, connection);
   }

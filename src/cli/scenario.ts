@@ -1,0 +1,348 @@
+import { writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { CHECKSUM_COMPLETE } from '../link/device.ts';
+import { settled } from '../node/testing/virtual-globals.ts';
+import { completeChecksum, copyFrame } from '../sim/packet.ts';
+import { findScenario, SCENARIOS } from '../sim/scenarios/catalogue.ts';
+import { MUTATIONS, type MutationName, mutation } from '../sim/scenarios/mutations.ts';
+import { type RunOptions, runScenario, type ScenarioResult } from '../sim/scenarios/run.ts';
+import { CHAPTERS, type Chapter, type Scenario } from '../sim/scenarios/scenario.ts';
+import type { Language } from '../sim/scenarios/text.ts';
+import { Ladder } from '../trace/ladder.ts';
+import { type Paint, textWidth, wrapText } from '../trace/paint.ts';
+import { ladderSvg } from '../trace/svg.ts';
+import { PcapngWriter } from '../wire/pcapng.ts';
+import { Failure, firstLine } from './failure.ts';
+import { terminal } from './terminal.ts';
+
+export interface ScenarioOptions {
+  readonly list?: boolean;
+  readonly all?: boolean;
+  readonly json?: boolean;
+  readonly format?: 'ladder' | 'json' | 'svg' | 'pcapng';
+  readonly lang?: Language;
+  readonly step?: boolean;
+  readonly plain?: boolean;
+  readonly mutate?: string;
+  readonly profile?: 'linux' | 'rfc9293';
+  readonly seed?: number;
+  readonly output?: string;
+}
+
+interface Look {
+  readonly columns: number;
+  readonly paint: Paint;
+  readonly plain: boolean;
+  readonly lang: Language;
+}
+
+const WORDS = {
+  en: {
+    holds: 'All checks hold.',
+    fails: 'Not all checks hold.',
+    knobs: 'knobs',
+    without: 'A RULE IS TAKEN OUT',
+    damage: 'What breaks without it:',
+    harmless: 'Here nothing breaks without it.',
+    try: 'Try',
+  },
+  zh: {
+    holds: '所有检查都成立。',
+    fails: '有检查不成立。',
+    knobs: '可调参数',
+    without: '去掉了一条规则',
+    damage: '去掉它之后出了什么问题：',
+    harmless: '在这个场景里，去掉它没有造成损害。',
+    try: '可以试试',
+  },
+} as const;
+
+/** `synfin scenario`: lists the catalogue, plays one scenario, or all. `rest`: the knobs, as they were written. Returns the exit status. */
+export async function scenario(
+  name: string | undefined,
+  rest: readonly string[],
+  options: ScenarioOptions,
+): Promise<number> {
+  const out = terminal(process.stdout, options.plain ?? false);
+  const lang = options.lang ?? (/^zh/i.test(process.env['LC_ALL'] ?? process.env['LANG'] ?? '') ? 'zh' : 'en');
+  const look: Look = { columns: Math.min(out.columns, 100), paint: out.paint, plain: options.plain ?? false, lang };
+  if (options.all) return await playAll(options, look);
+  if (name === undefined || options.list) return list(options.json ?? false, look);
+  const found = findScenario(name);
+  if (found === undefined)
+    throw new Failure(`there is no scenario ${name}${nearest(name)}: synfin scenario lists them`, 2);
+  return await play(found, knobsOf(rest), options, look, out.columns);
+}
+
+async function play(
+  found: Scenario,
+  knobs: Record<string, number>,
+  options: ScenarioOptions,
+  look: Look,
+  columns: number,
+): Promise<number> {
+  const format = options.json ? 'json' : (options.format ?? 'ladder');
+  const writer = new PcapngWriter({ application: 'synfin', interfaceName: found.name });
+  const capture: Uint8Array[] = [writer.header()];
+  const result = await tryRun(found, {
+    ...runOptions(options, look.lang),
+    knobs,
+    observer: ({ kind, time, frame, where }) => {
+      if (kind !== 'sent' || format !== 'pcapng') return;
+      const whole = frame.checksum === CHECKSUM_COMPLETE ? frame : copyFrame(frame);
+      completeChecksum(whole);
+      const direction = where === 'client' ? 'out' : 'in';
+      capture.push(writer.packet(time, whole.bytes, whole.offset, whole.length, { direction }));
+    },
+  });
+  const ok = expected(result);
+  if (format === 'pcapng') write(options.output, Buffer.concat(capture), 'pcapng');
+  else if (format === 'svg') write(options.output, picture(result, look.lang), 'svg');
+  else if (format === 'json') write(options.output, `${JSON.stringify(asJson(result), null, 2)}\n`, 'json');
+  else await show(result, look, columns, options);
+  return ok ? 0 : 1;
+}
+
+async function show(result: ScenarioResult, look: Look, columns: number, options: ScenarioOptions): Promise<void> {
+  const { scenario: s, recorder } = result;
+  const { paint, lang } = look;
+  const words = WORDS[lang];
+  const next = options.step ? stepper() : null;
+  const print = async (lines: readonly string[]) => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    if (next !== null && lines.length > 0) await next.wait();
+  };
+  const settings = s.knobs.map(
+    (k) => `--${k.name} ${result.knobs[k.name]} (${k.from}…${k.to} ${k.unit}: ${k.text[lang]})`,
+  );
+  await print([
+    `${paint('title', s.name)}  ${s.title[lang]}`,
+    paint('faint', `${CHAPTERS[s.chapter][lang]} · ${s.rfc.join(' · ')}`),
+    '',
+    ...wrapText(s.text[lang], look.columns - 2).map((line) => `  ${line}`),
+    '',
+    ...(result.mutation === null
+      ? []
+      : wrapText(
+          `✕ ${words.without} (--mutate ${result.mutation}): ${mutation(result.mutation)!.text[lang]}`,
+          look.columns,
+        ).map((line) => paint('bad', line))),
+    ...settings.flatMap((line, i) =>
+      indented(i === 0 ? `${words.knobs}  ` : ' '.repeat(textWidth(words.knobs) + 2), line, look),
+    ),
+  ]);
+  const ladder = new Ladder({
+    columns,
+    plain: look.plain,
+    paint,
+    peerKnown: true,
+    names: { ours: 'client', peer: 'server' },
+  });
+  const events = recorder.connections.flatMap((c) => c.events.map((event) => ({ event, connection: c })));
+  events.sort((a, b) => a.event.serial - b.event.serial);
+  for (const { event, connection } of events) await print(ladder.push(event, connection));
+  await print(ladder.end());
+  await print(['', ...verdict(result, look)]);
+  next?.close();
+}
+
+function verdict(result: ScenarioResult, { paint, lang, plain, columns }: Look): string[] {
+  const words = WORDS[lang];
+  const marks = plain ? (['ok      ', 'NOT OK  '] as const) : (['  ✓ ', '  ✗ '] as const);
+  const checks = result.checks.flatMap(({ ok, text }) => {
+    const mark = ok ? marks[0] : marks[1];
+    const [first = '', ...rest] = wrapText(text[lang], columns - mark.length);
+    return [`${paint(ok ? 'good' : 'bad', mark)}${first}`, ...rest.map((line) => ' '.repeat(mark.length) + line)];
+  });
+  const error = result.error === null ? [] : [paint('bad', firstLine(result.error))];
+  if (result.mutation !== null) {
+    const broken = !result.ok;
+    return [paint('bad', broken ? words.damage : words.harmless), ...checks, ...error];
+  }
+  const others = (result.scenario.mutations ?? []).map(
+    (m) => `${words.try}: synfin scenario ${result.scenario.name} --mutate ${m}`,
+  );
+  return [...checks, ...error, paint(result.ok ? 'good' : 'bad', result.ok ? words.holds : words.fails), ...others];
+}
+
+async function playAll(options: ScenarioOptions, look: Look): Promise<number> {
+  let failed = 0;
+  const results: object[] = [];
+  for (const one of SCENARIOS) {
+    const result = await runScenario(one, runOptions(options, look.lang));
+    if (!expected(result)) failed++;
+    if (options.json) results.push(asJson(result, false));
+    else process.stdout.write(`${summary(result, look)}\n`);
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+  else {
+    const text = failed === 0 ? WORDS[look.lang].holds : WORDS[look.lang].fails;
+    process.stdout.write(
+      `${look.paint(failed === 0 ? 'good' : 'bad', `${SCENARIOS.length - failed}/${SCENARIOS.length} ${text}`)}\n`,
+    );
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+function summary(result: ScenarioResult, { paint, plain, lang }: Look): string {
+  const { scenario: s, ok, checks, segments, lost, lasted } = result;
+  const mark = ok ? paint('good', plain ? 'ok    ' : '✓') : paint('bad', plain ? 'NOT OK' : '✗');
+  const figures = `${checks.filter((c) => c.ok).length}/${checks.length} · ${segments} seg${lost > 0 ? `, ${lost} ✕` : ''} · ${(lasted / 1e6).toFixed(1)} s`;
+  const broken = result.error !== null ? firstLine(result.error) : checks.find((c) => !c.ok)?.text[lang];
+  return `${mark} ${s.name.padEnd(30)} ${plain ? ascii(figures) : figures}${broken === undefined ? '' : `  ${paint('bad', broken)}`}`;
+}
+
+function list(json: boolean, look: Look): number {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(SCENARIOS.map(describe), null, 2)}\n`);
+    return 0;
+  }
+  const lines: string[] = [];
+  for (const chapter of Object.keys(CHAPTERS) as Chapter[]) {
+    const inside = SCENARIOS.filter((s) => s.chapter === chapter);
+    if (inside.length === 0) continue;
+    lines.push('', look.paint('title', CHAPTERS[chapter][look.lang]));
+    for (const s of inside) lines.push(`  ${s.name.padEnd(30)} ${s.title[look.lang]}`);
+  }
+  lines.push('', look.paint('title', '--mutate'));
+  for (const m of MUTATIONS) lines.push(...indented(`  ${m.name.padEnd(30)} `, m.text[look.lang], look));
+  process.stdout.write(`${lines.slice(1).join('\n')}\n`);
+  return 0;
+}
+
+function describe(s: Scenario): object {
+  const { name, chapter, title, text, rfc, knobs, mutations = [], capture = null } = s;
+  return { name, chapter, chapterTitle: CHAPTERS[chapter], title, text, rfc, knobs, mutations, capture };
+}
+
+function asJson(result: ScenarioResult, events = true): object {
+  const {
+    scenario: s,
+    ok,
+    checks,
+    error,
+    lasted,
+    segments,
+    lost,
+    digest,
+    knobs,
+    seed,
+    mutation: taken,
+    recorder,
+  } = result;
+  const base = { ...describe(s), ok, checks, error: error === null ? null : firstLine(error), seed, mutation: taken };
+  const figures = { lasted, segments, lost, digest, values: knobs };
+  if (!events) return { ...base, ...figures };
+  const connections = recorder.connections.map((c) => ({
+    id: c.id,
+    localAddress: c.localAddress,
+    localPort: c.localPort,
+    remoteAddress: c.remoteAddress,
+    remotePort: c.remotePort,
+    events: c.events,
+  }));
+  return { ...base, ...figures, connections };
+}
+
+function picture(result: ScenarioResult, lang: Language): string {
+  const { scenario: s, recorder } = result;
+  const [connection] = recorder.connections;
+  if (connection === undefined) throw new Failure(`${s.name} has no segment to draw`);
+  const taken = result.mutation === null ? '' : ` ✕ ${WORDS[lang].without}: ${mutation(result.mutation)!.text[lang]}`;
+  return ladderSvg(connection.events, connection, {
+    names: { ours: 'client', peer: 'server' },
+    peerKnown: true,
+    title: s.text[lang],
+    footer: `${s.name}: ${s.title[lang]}${taken}`,
+  });
+}
+
+/** With a rule taken out, damage is what is to be seen: only a script that cannot be played is a failure. */
+function expected(result: ScenarioResult): boolean {
+  return result.mutation === null ? result.ok : true;
+}
+
+function runOptions(options: ScenarioOptions, language: Language): RunOptions {
+  const taken = options.mutate ?? null;
+  if (taken !== null && mutation(taken) === undefined) {
+    throw new Failure(`there is no rule ${taken} to take out: ${MUTATIONS.map((m) => m.name).join(', ')}`, 2);
+  }
+  return {
+    language,
+    settle: settled,
+    mutation: taken as MutationName | null,
+    ...(options.seed !== undefined && { seed: options.seed }),
+    ...(options.profile !== undefined && { profile: options.profile }),
+  };
+}
+
+async function tryRun(found: Scenario, options: RunOptions): Promise<ScenarioResult> {
+  try {
+    return await runScenario(found, options);
+  } catch (error) {
+    if (error instanceof RangeError) throw new Failure(error.message, 2);
+    throw error;
+  }
+}
+
+/** `--delay 30 --lost=2`: knobs have names of their own in each scenario. */
+function knobsOf(rest: readonly string[]): Record<string, number> {
+  const values: Record<string, number> = {};
+  const words = rest.flatMap((word) =>
+    /^--[^=]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] : [word],
+  );
+  for (let i = 0; i < words.length; i += 2) {
+    const [name, text] = [words[i]!, words[i + 1]];
+    if (!name.startsWith('--')) throw new Failure(`${name} is no knob: knobs are written --NAME VALUE`, 2);
+    const value = Number(text);
+    if (text === undefined || text.trim() === '' || !Number.isFinite(value))
+      throw new Failure(`${name} needs a number`, 2);
+    values[name.slice(2)] = value;
+  }
+  return values;
+}
+
+function write(file: string | undefined, content: string | Uint8Array, format: string): void {
+  if (file === undefined) {
+    if (format === 'pcapng' && process.stdout.isTTY)
+      throw new Failure('a capture is no text: --output FILE, or | tshark -r -', 2);
+    process.stdout.write(content);
+    return;
+  }
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    throw new Failure(`cannot write ${file}: ${firstLine(error)} (--output FILE)`);
+  }
+}
+
+/** Waits for Enter between two steps. */
+function stepper(): { wait(): Promise<void>; close(): void } {
+  const lines = createInterface({ input: process.stdin });
+  const waiting: (() => void)[] = [];
+  let ended = false;
+  lines.on('line', () => waiting.shift()?.());
+  lines.on('close', () => {
+    ended = true;
+    for (const go of waiting.splice(0)) go();
+  });
+  return {
+    wait: () => (ended ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    close: () => lines.close(),
+  };
+}
+
+function indented(lead: string, text: string, { columns }: Look): string[] {
+  const [first = '', ...rest] = wrapText(text, Math.max(20, columns - textWidth(lead)));
+  return [lead + first, ...rest.map((line) => ' '.repeat(textWidth(lead)) + line)];
+}
+
+function nearest(name: string): string {
+  const start = name.split('-')[0]!;
+  const like = SCENARIOS.filter((s) => s.name.includes(name) || s.name.startsWith(`${start}-`)).slice(0, 3);
+  return like.length === 0 ? '' : ` (did you mean ${like.map((s) => s.name).join(', ')}?)`;
+}
+
+function ascii(text: string): string {
+  return text.replaceAll(' · ', ', ').replaceAll('✕', 'lost');
+}

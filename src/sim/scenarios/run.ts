@@ -1,0 +1,101 @@
+import { linux, type ProfileName, profiles } from '../../tcp/config.ts';
+import type { Recorder } from '../../trace/recorder.ts';
+import { TraceDigest } from '../digest.ts';
+import type { HostOptions } from '../host.ts';
+import { Network, type NetworkOptions } from '../network.ts';
+import { recordBetween } from '../record.ts';
+import type { PacketObserver } from '../wire.ts';
+import { type MutationName, mutate, mutation } from './mutations.ts';
+import type { Knob, Scenario } from './scenario.ts';
+import { Stage, type StageCheck } from './stage.ts';
+import type { Language } from './text.ts';
+
+export interface RunOptions {
+  readonly seed?: number;
+  readonly language?: Language;
+  /** Values of knobs by name. */
+  readonly knobs?: Readonly<Record<string, number>>;
+  readonly mutation?: MutationName | null;
+  readonly profile?: ProfileName;
+  readonly settle?: NetworkOptions['settle'];
+  /** Sees all packets, from the first on. */
+  readonly observer?: PacketObserver;
+}
+
+export interface ScenarioResult {
+  readonly scenario: Scenario;
+  /** All checks hold, and the script came to its end. */
+  readonly ok: boolean;
+  readonly checks: readonly StageCheck[];
+  /** What the script threw. */
+  readonly error: unknown;
+  readonly recorder: Recorder;
+  /** µs of virtual time. */
+  readonly lasted: number;
+  readonly segments: number;
+  readonly lost: number;
+  readonly digest: string;
+  readonly knobs: Readonly<Record<string, number>>;
+  readonly seed: number;
+  readonly mutation: MutationName | null;
+}
+
+/** Plays a scenario. What its script throws is in the result; throws itself only for what the caller can mend (a knob that is not there). */
+export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<ScenarioResult> {
+  const { seed = 1, language = 'en', profile = 'linux', settle } = options;
+  const knobs = setKnobs(scenario, options.knobs ?? {});
+  const taken = options.mutation ? mutation(options.mutation)! : null;
+  const net = new Network({ seed, limit: '4000d', ...(settle !== undefined && { settle }) });
+  const value = (name: string) => knobs.get(name)!;
+  const setting = scenario.setting?.(value) ?? {};
+  const host = (own: HostOptions | undefined): HostOptions => ({
+    ...own,
+    config: { ...(profile === 'linux' ? linux : profiles[profile]), ...own?.config, ...taken?.config },
+  });
+  const client = net.host('client', host(setting.client));
+  const server = net.host('server', host(setting.server));
+  const delay = value('delay') * 1000;
+  const link = net.link(client, server, { delay, ...setting.link });
+  if (taken !== null) for (const one of [client, server]) mutate(one, taken);
+  const digest = new TraceDigest();
+  net.observe(digest.observer);
+  if (options.observer !== undefined) net.observe(options.observer);
+  const recorder = recordBetween(net, client, server, { head: 256, tail: 4096, connections: 512 });
+  const stage = new Stage(net, { client, server, link }, recorder, knobs, language, taken?.name ?? null);
+  let error: unknown = null;
+  try {
+    await net.run(() => scenario.script(stage));
+  } catch (thrown) {
+    error = thrown;
+  }
+  return {
+    scenario,
+    ok: error === null && stage.checks.every((check) => check.ok),
+    checks: stage.checks,
+    error,
+    recorder,
+    lasted: net.elapsed,
+    segments: net.counters.sent,
+    lost: net.counters.lost,
+    digest: digest.value,
+    knobs: Object.fromEntries(knobs),
+    seed,
+    mutation: taken?.name ?? null,
+  };
+}
+
+function setKnobs(scenario: Scenario, given: Readonly<Record<string, number>>): Map<string, number> {
+  const values = new Map(scenario.knobs.map((one) => [one.name, one.value]));
+  for (const [name, value] of Object.entries(given)) {
+    const knob: Knob | undefined = scenario.knobs.find((one) => one.name === name);
+    if (knob === undefined) {
+      const names = scenario.knobs.map((one) => `--${one.name}`).join(', ');
+      throw new RangeError(`${scenario.name} has no knob --${name}: it has ${names}`);
+    }
+    if (!(value >= knob.from && value <= knob.to)) {
+      throw new RangeError(`--${name} is ${knob.from} to ${knob.to} (${knob.unit}), not ${value}`);
+    }
+    values.set(name, value);
+  }
+  return values;
+}
