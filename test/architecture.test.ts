@@ -161,6 +161,7 @@ describe('the checkers', () => {
     ['src/stack/a.ts', 'if (process.env.DEBUG) return;'],
     ['src/link/a.ts', 'const b = Buffer.alloc(3);'],
     ['src/stack/a.ts', 'document.title = x;'],
+    ['src/stack/a.ts', 'new ReadableStream({});'],
     ['src/node/a.ts', 'const s = new WebSocket(url);'],
   ])('refuse in %s: %s', (path, ...lines) => expect(purity([file(path, ...lines)])).not.toEqual([]));
 

@@ -41,6 +41,10 @@ const NODE_GLOBALS = /(?<![.\w$])(process|Buffer|console|global|globalThis|requi
 const DOM_GLOBALS =
   /(?<![.\w$])(document|navigator|localStorage|sessionStorage|indexedDB|XMLHttpRequest|WebSocket|requestAnimationFrame|HTML\w*Element|addEventListener|postMessage|window\.(?:document|location|navigator|addEventListener|setTimeout))\b(?!\s*\??:)/g;
 
+/** What browsers and Node both have, and a stack needs not. */
+const WEB_GLOBALS =
+  /(?<![.\w$])(ReadableStream|WritableStream|MessagePort|MessageChannel|BroadcastChannel)\b(?!\s*\??:)/g;
+
 export interface Exception {
   readonly path: string;
   readonly word: string;
@@ -285,6 +289,7 @@ export function purity(files: readonly SourceFile[], exceptions: readonly Except
     if (!isHost) search(IMPURE, 'outside the host file');
     if (!inNode) search(NODE_GLOBALS, 'outside src/node and src/cli');
     if (name !== 'web') search(DOM_GLOBALS, 'outside src/web');
+    if (name !== 'web' && !inNode) search(WEB_GLOBALS, 'outside src/web');
   }
   for (const e of exceptions) {
     if (!used.has(e)) complaints.push(`${e.path}: the exception for ${e.word} is not needed any more`);
