@@ -1,3 +1,4 @@
+import { sendRoom } from '../tcp/autotune.ts';
 import * as core from '../tcp/connection.ts';
 import * as notices from '../tcp/notices.ts';
 import { CLOSED, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
@@ -25,6 +26,8 @@ export class Connection implements TcpSocket {
   heard = false;
   /** Where it was opened by a peer and nobody has accepted it yet. For the listener. */
   listener: Listener | null = null;
+  /** Bytes in its buffers, as counted for all. For the engine. */
+  held = 0;
   /** It counts as one that no application holds. For the engine. */
   orphan = false;
   /** It was accepted by Fast Open, and its handshake goes on. For the engine. */
@@ -173,7 +176,7 @@ export class Connection implements TcpSocket {
   }
 
   get sendSpace(): number {
-    return Math.max(0, this.tcb.sendBufferSize - this.tcb.sendBuffer.length);
+    return sendRoom(this.tcb);
   }
 
   get readable(): number {

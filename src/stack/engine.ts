@@ -76,6 +76,9 @@ export class Engine implements Environment {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** The next connection's ISN must be beyond it. */
   #floor: Seq | null = null;
+  memoryPressure: 0 | 1 | 2 = 0;
+  /** Bytes in the buffers of all connections. */
+  #memory = 0;
   #orphans = 0;
   #challengeSecond = -1;
   #challengesLeft = 0;
@@ -211,6 +214,7 @@ export class Engine implements Environment {
     const { tcb } = connection;
     this.trace?.segment('in', tcb, segment, now);
     segmentArrives(tcb, segment, now);
+    this.#weigh(connection, buffered(tcb));
     const { state } = tcb;
     if (state <= LISTEN || state === TIME_WAIT) {
       output(tcb, now);
@@ -410,8 +414,10 @@ export class Engine implements Environment {
     }
     if (connection.timer >= 0) {
       const { state } = tcb;
-      if (state > LISTEN && state !== TIME_WAIT) this.timers.arm(connection.timer, nextDeadline(tcb));
-      else this.#forget(connection);
+      if (state > LISTEN && state !== TIME_WAIT) {
+        this.timers.arm(connection.timer, nextDeadline(tcb));
+        this.#weigh(connection, buffered(tcb));
+      } else this.#forget(connection);
     }
     if (tcb.notices !== 0 && connection.listener === null && !connection.heard) {
       connection.heard = true;
@@ -419,8 +425,25 @@ export class Engine implements Environment {
     }
   }
 
+  /** What its buffers hold counts for `tcp_mem`. */
+  #weigh(connection: Connection, held: number): void {
+    if (held === connection.held) return;
+    this.#memory += held - connection.held;
+    connection.held = held;
+    const [low, pressure, high] = this.config.tcp_mem;
+    const before = this.memoryPressure;
+    if (this.#memory > high) this.memoryPressure = 2;
+    else if (this.#memory > pressure) this.memoryPressure = 1;
+    else if (this.#memory <= low) this.memoryPressure = 0;
+    else this.memoryPressure = before > 0 ? 1 : 0;
+    if (before === this.memoryPressure) return;
+    if (before === 0) this.counters.TCPMemoryPressures++;
+    if (this.memoryPressure === 2) this.warnings.add('out of memory', high, this.#now);
+  }
+
   #forget(connection: Connection): void {
     const { tcb } = connection;
+    this.#weigh(connection, 0);
     this.timers.remove(connection.timer);
     connection.timer = -1;
     this.demux.remove(connection);
@@ -554,6 +577,11 @@ export class Engine implements Environment {
  */
 function mayBeAnswered(tcb: Tcb): boolean {
   return tcb.ackOwed === ACK_TURN || (tcb.state === CLOSE_WAIT && (tcb.notices & ENDED) !== 0);
+}
+
+/** Bytes in a connection's buffers. */
+function buffered({ sendBuffer, receiveBuffer }: Tcb): number {
+  return sendBuffer.length + receiveBuffer.readable + receiveBuffer.outOfOrder;
 }
 
 export type { StackWarning };

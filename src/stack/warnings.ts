@@ -25,7 +25,7 @@ const MESSAGES: Readonly<Record<Kind, (times: number, limit: number) => string>>
     `${times} closed connections were reset: ${limit} others have no application either (tcp_max_orphans). ` +
     'Raise it, or close less at once.',
   'out of memory': (times, limit) =>
-    `${times} segments found no room: buffers hold ${limit} bytes in all (tcp_mem). Raise it, or read faster.`,
+    `${times} times more than ${limit} bytes were buffered (tcp_mem): text is dropped. Raise it, or read faster.`,
 };
 
 interface Pending {

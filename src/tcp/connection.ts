@@ -43,7 +43,7 @@ export function sendUrgent(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: numb
 
 /** RECEIVE, §3.10.3: see `events/receive.ts`. */
 export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
-  const bytes = take(tcb, max);
+  const bytes = take(tcb, max, now);
   if (bytes !== null) output(tcb, now);
   return bytes;
 }
@@ -51,7 +51,7 @@ export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
 /** RECEIVE of everything there is: see `events/receive.ts`. `take` may make any call on the connection. */
 export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number): number {
   try {
-    return show(tcb, take);
+    return show(tcb, take, now);
   } finally {
     output(tcb, now);
   }

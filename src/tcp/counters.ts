@@ -41,6 +41,7 @@ export class Counters {
   /** Outgoing connections that took over a four-tuple in TIME-WAIT. */
   TWRecycled = 0;
   TCPAbortOnMemory = 0;
+  TCPMemoryPressures = 0;
   /** Probes for a longer path MTU that arrived, and that did not. */
   TCPMTUPSuccess = 0;
   TCPMTUPFail = 0;

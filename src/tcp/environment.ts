@@ -12,6 +12,8 @@ export interface Environment {
   readonly config: TcpConfig;
   readonly counters: Counters;
   trace: Trace | null;
+  /** How `tcp_mem` is filled: 0 enough, 1 no buffer may grow, 2 no more than each connection is promised. */
+  readonly memoryPressure?: 0 | 1 | 2;
   /** Sends a segment of this connection. `segment` is reused after the call. `now`: µs. */
   emit(tcb: Tcb, segment: Segment, now: number): void;
   /** The initial sequence number for a connection (RFC 6528 §3). */

@@ -1,6 +1,7 @@
 import type { IpAddress } from '../wire/address.ts';
 import { type Seq, seq } from '../wire/seq.ts';
 import type { AccEcn } from './accecn.ts';
+import type { ReceiveSpace } from './autotune.ts';
 import type { TcpConfig } from './config.ts';
 import type { CongestionControl, CongestionName } from './congestion/controller.ts';
 import { reno } from './congestion/reno.ts';
@@ -120,6 +121,8 @@ export class Tcb implements FourTuple {
   readonly sendBuffer = new SendBuffer();
   sendBufferSize: number;
   readonly receiveBuffer: ReceiveBuffer;
+  /** Of `autotune.ts`. */
+  receiveSpace: ReceiveSpace | null = null;
 
   // Round-trip time and retransmission (RFC 6298). µs.
   srtt = 0;
@@ -270,8 +273,8 @@ export class Tcb implements FourTuple {
     this.keepAliveProbes = config.tcp_keepalive_probes;
     this.ttl = config.ip_default_ttl;
     this.congestionName = config.tcp_congestion_control;
-    this.sendBufferSize = config.sendBuffer;
-    this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer, config.maxHoles);
+    this.sendBufferSize = config.sendBuffer || config.tcp_wmem[1];
+    this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer || config.tcp_rmem[1], config.maxHoles);
     this.rto = config.rtoInitial;
     this.rack = new Rack(config.tcp_reordering);
     this.scoreboard.rack = this.rack;

@@ -1,5 +1,6 @@
 import { type Segment, SYN } from '../wire/segment.ts';
 import { add, diff, ge, gt, le, lt, type Seq } from '../wire/seq.ts';
+import { largestReceiveBuffer } from './autotune.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Windows: RFC 9293 §3.8.6, RFC 7323 §2. */
@@ -12,7 +13,8 @@ export const LARGEST_SHIFT = 14;
 export function chooseWindowScale(tcb: Tcb): number {
   if (tcb.config.windowScale >= 0) return Math.min(LARGEST_SHIFT, tcb.config.windowScale);
   let shift = 0;
-  while (shift < LARGEST_SHIFT && tcb.receiveBuffer.capacity >>> shift > LARGEST_FIELD) shift++;
+  const largest = largestReceiveBuffer(tcb);
+  while (shift < LARGEST_SHIFT && largest >>> shift > LARGEST_FIELD) shift++;
   return shift;
 }
 

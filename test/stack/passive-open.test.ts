@@ -263,7 +263,7 @@ describe('SYN cookies (RFC 4987 §3.6)', () => {
       }, from);
       expect(peer.stack.stats()).toMatchObject({ connections: 0, halfOpen: 0, timers: 0 });
       const answer = peer.next();
-      expect(answer).toMatchObject({ flags: SYN | ACK | ECE, sackPermitted: true, windowScale: 5 });
+      expect(answer).toMatchObject({ flags: SYN | ACK | ECE, sackPermitted: true, windowScale: 10 });
       peer.wait(1000);
       peer.send(
         ack(add(answer.seq, 1), (s) => {

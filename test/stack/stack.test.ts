@@ -262,4 +262,27 @@ describe('Stack', () => {
     run(time.now + 1000);
     expect(left.stats().states['FIN-WAIT-2']).toBe(1);
   });
+
+  it('bounds what all connections buffer (tcp_mem), says so, and recovers', () => {
+    const MEM = [100_000, 200_000, 300_000] as const;
+    const { left, right, run, time } = world({ config: { ...linux, tcp_mem: MEM } });
+    const warnings: string[] = [];
+    right.onWarning = (w) => warnings.push(w.kind);
+    const sockets: TcpSocket[] = [];
+    right.listen({ port: 80 }, (socket) => sockets.push(socket));
+    const clients = Array.from({ length: 20 }, () => left.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 80 }));
+    run(time.now + 1000);
+    for (const client of clients) pour(client, bytes(100_000));
+    run(time.now + 2_000_000);
+    // Nobody reads: 20 connections of 100,000 bytes. What was in flight when the mark was passed comes on top.
+    expect(right.stats().buffered).toBeLessThan(300_000 + 20 * 4096 + 20 * 1460);
+    expect(right.stats().buffered).toBeGreaterThan(200_000);
+    expect(right.counters.TCPMemoryPressures).toBeGreaterThan(0);
+    expect(warnings).toContain('out of memory');
+    const got = sockets.map(() => [] as Uint8Array[]);
+    for (const [n, socket] of sockets.entries()) collect(socket, got[n]!);
+    run(time.now + 600_000_000);
+    expect(got.map((chunks) => join(chunks).length)).toEqual(new Array(20).fill(100_000));
+    expect(right.stats().buffered).toBe(0);
+  });
 });

@@ -1,5 +1,6 @@
 import { ACK, FIN, type Segment, SYN } from '../../wire/segment.ts';
 import { add, diff, ge, gt, lt } from '../../wire/seq.ts';
+import { sendRoom, tuneSendBuffer } from '../autotune.ts';
 import { challengeAck } from '../challenge.ts';
 import { noteRoundTrip, settleWindow, startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
@@ -145,6 +146,7 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, result: AckResult, now: number
   tcb.softError = null;
   tcb.persistBackoff = 0;
   restartRetransmission(tcb, now);
-  if (tcb.wantsWritable && sendBuffer.length < tcb.sendBufferSize) tcb.notices |= WRITABLE;
+  if (tcb.wantsWritable || sendBuffer.length + text > tcb.sendBufferSize >>> 1) tuneSendBuffer(tcb);
+  if (tcb.wantsWritable && sendRoom(tcb) > 0) tcb.notices |= WRITABLE;
   return text;
 }

@@ -1,5 +1,6 @@
 import { diff } from '../../wire/seq.ts';
 import { oweAck } from '../ack-policy.ts';
+import { tuneReceiveBuffer } from '../autotune.ts';
 import { CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { windowUpdateDue } from '../window.ts';
@@ -8,24 +9,25 @@ import { windowUpdateDue } from '../window.ts';
  * RFC 9293 §3.10.3, RECEIVE: the next bytes in order, at most `max`, or null where there are none now. Reading may open the window: then the
  * peer is told.
  */
-export function receive(tcb: Tcb, max: number): Uint8Array | null {
+export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
   const bytes = tcb.receiveBuffer.read(max);
-  if (bytes !== null) afterReading(tcb);
+  if (bytes !== null) afterReading(tcb, now);
   return bytes;
 }
 
 /** RECEIVE of everything there is, chunk by chunk, each for the time of a call. Returns the number of bytes. */
-export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void): number {
+export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number): number {
   let total = 0;
   try {
     for (let n = tcb.receiveBuffer.consume(take); n > 0; n = tcb.receiveBuffer.consume(take)) total += n;
   } finally {
-    afterReading(tcb);
+    afterReading(tcb, now);
   }
   return total;
 }
 
-function afterReading(tcb: Tcb): void {
+function afterReading(tcb: Tcb, now: number): void {
+  tuneReceiveBuffer(tcb, now);
   const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
   if (open && !tcb.finReceived && windowUpdateDue(tcb)) oweAck(tcb);
 }

@@ -1,4 +1,5 @@
 import { add } from '../../wire/seq.ts';
+import { sendRoom } from '../autotune.ts';
 import { CLOSE_WAIT, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 
@@ -10,8 +11,7 @@ export function send(tcb: Tcb, bytes: Uint8Array, copy: boolean): number {
   const open =
     tcb.state === ESTABLISHED || tcb.state === CLOSE_WAIT || tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED;
   if (!open || tcb.finQueued) return -1;
-  const room = Math.max(0, tcb.sendBufferSize - tcb.sendBuffer.length);
-  const taken = Math.min(room, bytes.length);
+  const taken = Math.min(sendRoom(tcb), bytes.length);
   tcb.sendBuffer.append(taken === bytes.length ? bytes : bytes.subarray(0, taken), copy);
   tcb.wantsWritable = taken < bytes.length;
   return taken;

@@ -1,6 +1,7 @@
 import { ACK, FIN, RST, type Segment, SYN, URG } from '../../wire/segment.ts';
 import { add, diff, gt, le, lt } from '../../wire/seq.ts';
 import { oweAck, oweAckForText } from '../ack-policy.ts';
+import { hasMemoryFor } from '../autotune.ts';
 import { answerUnacceptable, challengeAck } from '../challenge.ts';
 import type { DropReason } from '../drop.ts';
 import { noteMarks, retractEcn } from '../ecn.ts';
@@ -176,7 +177,8 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   const buffer = tcb.receiveBuffer;
   if (at > 0 && buffer.runs > 0 && buffer.held(at, length) === length) noteDuplicate(tcb, start, add(start, length));
   const filling = buffer.runs > 0;
-  const moved = takeText(tcb, at, segment.bytes, segment.payloadOffset + skip, length);
+  const source = segment.payloadOffset + skip;
+  const moved = hasMemoryFor(tcb, at) ? takeText(tcb, at, segment.bytes, source, length) : -1;
   if (moved < 0) {
     tcb.env.counters.TCPOFODrop++;
     emitAck(tcb, now);

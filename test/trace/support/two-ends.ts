@@ -117,7 +117,7 @@ export class TwoEnds {
 
   #end(side: Side, tuple: FourTuple, trace: Trace | null, iss: number): Tcb {
     const env: Environment = {
-      config: { ...linux, ...this.#options.config },
+      config: { ...linux, receiveBuffer: 1 << 20, ...this.#options.config },
       counters: new Counters(),
       trace,
       emit: (tcb, segment, now) => this.#carry(side, tcb, segment, now),
