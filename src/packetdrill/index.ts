@@ -1,5 +1,5 @@
 /** `synfin packetdrill`: scripts of the packetdrill language against the stack, in virtual time. */
 export { type ParseOptions, parseScript } from './parser.ts';
-export { freebsd, PROFILES } from './profiles.ts';
+export { PROFILES } from './profiles.ts';
 export { type Outcome, type RunOptions, runScript } from './runner.ts';
 export { type Script, ScriptError } from './script.ts';

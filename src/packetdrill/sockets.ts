@@ -4,7 +4,7 @@ import { StackError } from '../stack/socket.ts';
 import type { Stack } from '../stack/stack.ts';
 import * as core from '../tcp/connection.ts';
 import type { Failure } from '../tcp/notices.ts';
-import { CLOSED, ESTABLISHED, SYN_SENT } from '../tcp/state.ts';
+import { CLOSED, ESTABLISHED } from '../tcp/state.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { ScriptClock } from './clock.ts';
 import type { Value } from './script.ts';
@@ -80,6 +80,10 @@ export class Sockets {
         .filter((c) => c !== null)
         .at(-1) ?? null
     );
+  }
+
+  get listening(): boolean {
+    return [...this.#open.values()].some((s) => s.listener !== null);
   }
 
   socket(fd: number): Returned {
@@ -275,10 +279,10 @@ export class Sockets {
     socket.connection = connection;
     connection.events = {
       onClose: (failure) => {
-        if (failure !== null) socket.error = ERRNO[failure];
-      },
-      onAdvice: (advice) => {
-        if (advice in ERRNO && connection.state === SYN_SENT) socket.error = ERRNO[advice as Failure];
+        if (failure === null) return;
+        // FreeBSD's errno for whatever ends an attempt to connect.
+        const opening = socket.connecting && this.#ends.stack.config.icmpWhileOpening === 'hard';
+        socket.error = opening && failure.endsWith('unreachable') ? 'ECONNREFUSED' : ERRNO[failure];
       },
     };
     for (const [name, value] of socket.options) APPLY.get(name)?.(connection, value);

@@ -33,6 +33,21 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   'net.inet.tcp.sendspace': (c, v) => {
     c.sendBuffer = v;
   },
+  'net.inet.tcp.rexmit_drop_options': (c, v) => {
+    c.synOptionRetries = v === 0 ? Number.POSITIVE_INFINITY : 2;
+  },
+  'net.inet.tcp.ecn.maxretries': (c, v) => {
+    c.ecnSynRetries = v;
+  },
+  'net.inet.tcp.icmp_may_rst': (c, v) => {
+    c.icmpWhileOpening = v === 0 ? 'none' : 'hard';
+  },
+  'kern.ipc.maxsockbuf': (c, v) => {
+    // The scale that tells a window as large as a buffer may be.
+    let shift = 0;
+    while (shift < 14 && 65_535 * 2 ** shift < v) shift++;
+    c.windowScale = shift;
+  },
   'net.ipv4.tcp_timestamps': (c, v) => {
     c.tcp_timestamps = v !== 0;
   },
@@ -71,7 +86,9 @@ const KNOWN: Readonly<Record<string, Apply>> = {
 /** Applies the `sysctl` lines of a command to a configuration. Nothing is run. */
 export function applySysctls(command: string, config: TcpConfig): void {
   const changeable = config as Changeable;
-  for (const found of command.matchAll(/([a-z][\w.]+)=("[^"]*"|\S+)/g)) {
+  // `set_sysctls.py` takes paths.
+  const text = command.replace(/\/proc\/sys\/(\S+?)=/g, (_, path: string) => `${path.replaceAll('/', '.')}=`);
+  for (const found of text.matchAll(/([a-z][\w.]+)=("[^"]*"|\S+)/g)) {
     const value = found[2]!.replaceAll('"', '');
     if (found[1] === 'net.ipv4.tcp_congestion_control') {
       if (value === 'reno' || value === 'cubic' || value === 'bbr') changeable.tcp_congestion_control = value;

@@ -37,13 +37,19 @@ const STATES: Readonly<Record<string, number>> = {
   TIME_WAIT: states.TIME_WAIT,
 };
 
-/** Puts what TCP_INFO tells of a connection into a script's names, in Linux's units: segments and µs. */
-export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
+/** The state alone, of a socket that has no connection. */
+export function tellState(state: number, names: Names): void {
   for (const [name, value] of Object.entries(CONSTANTS)) if (!names.has(name)) names.set(name, value);
   for (const [name, value] of Object.entries(STATES)) {
     names.set(`TCP_${name}`, value);
     names.set(`TCPI_${name}`, value);
   }
+  names.set('tcpi_state', state);
+}
+
+/** Puts what TCP_INFO tells of a connection into a script's names, in Linux's units: segments and µs. */
+export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
+  tellState(state, names);
   const { scoreboard } = tcb;
   const mss = Math.max(1, tcb.sndMss - (tcb.timestamps ? 12 : 0));
   const segments = (bytes: number): number => Math.ceil(bytes / mss);
@@ -56,7 +62,6 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
           ? 1
           : 0;
   const info: Record<string, number> = {
-    state,
     ca_state: ca,
     options: (tcb.timestamps ? 1 : 0) | (tcb.sackOk ? 2 : 0) | (tcb.windowScaling ? 4 : 0),
     snd_wscale: tcb.sndWindScale,

@@ -134,8 +134,13 @@ export class Connection implements TcpSocket {
   }
 
   setNoDelay(on: boolean): void {
-    this.tcb.noDelay = on;
+    const { tcb } = this;
+    tcb.noDelay = on;
+    // As with Linux: what is queued goes now, even past a cork.
+    const { cork } = tcb;
+    if (on) tcb.cork = false;
     this.#push(on);
+    tcb.cork = cork;
   }
 
   setCork(on: boolean): void {

@@ -15,7 +15,7 @@ import { thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
-import { ACK, RST, Segment } from '../wire/segment.ts';
+import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { Connection } from './connection.ts';
 import { Demux, portsWord } from './demux.ts';
@@ -292,7 +292,8 @@ export class Engine implements Environment {
             : 'no SYN to LISTEN';
     this.counters.drops[reason]++;
     this.trace?.drop(tuple, segment, reason, now);
-    if (verdict === 'reset') this.#reset(port, tuple, segment, now);
+    const silent = listener !== null && segment.has(SYN) && !this.config.resetSynAckToListen;
+    if (verdict === 'reset' && !silent) this.#reset(port, tuple, segment, now);
   }
 
   /** RFC 9293 §3.10.7.1: the answer to a segment for nobody. */
@@ -311,7 +312,7 @@ export class Engine implements Environment {
     if (connection === null) return null;
     const { tcb } = connection;
     const at = diff(sequence, tcb.sndUna);
-    return at >= 0 && at <= diff(tcb.sndNxt, tcb.sndUna) ? connection : null;
+    return at >= 0 && at < diff(tcb.sndNxt, tcb.sndUna) ? connection : null;
   }
 
   // Connections' lives.

@@ -24,14 +24,19 @@ export function oweAckForText(tcb: Tcb, segment: Segment, taken: number, now: nu
   tcb.unackedBytes += taken;
   const quick = tcb.quickAcks > 0;
   if (quick) tcb.quickAcks--;
-  if (tcb.unackedBytes >= 2 * tcb.peerSegment) {
+  const second = tcb.config.ackEverySecondSegment && tcb.ackOwed === ACK_DELAYED;
+  if (tcb.unackedBytes >= 2 * tcb.peerSegment || second) {
     tcb.ackOwed = ACK_SOON;
   } else if (quick) {
     tcb.ackOwed = Math.max(tcb.ackOwed, ACK_TURN);
-  } else if (tcb.ackOwed === 0) {
-    tcb.ackOwed = ACK_DELAYED;
-    tcb.delayedAckAt = now + tcb.config.delayedAck;
-  }
+  } else delayAck(tcb, now);
+}
+
+/** An ACK is owed, and may wait for something to go with (SHLD-18). */
+export function delayAck(tcb: Tcb, now: number): void {
+  if (tcb.ackOwed !== 0) return;
+  tcb.ackOwed = ACK_DELAYED;
+  tcb.delayedAckAt = now + tcb.config.delayedAck;
 }
 
 /** A segment with our ACK has left. */

@@ -142,6 +142,26 @@ export interface TcpConfig {
   /** Least time between two ACKs in answer to unacceptable segments of one connection. */
   readonly tcp_invalid_ratelimit: number;
 
+  /**
+   * Which ICMP errors end an attempt to connect (RFC 9293 §3.9.2.2, RFC 5461 §4): any, as Linux; those that will not pass by themselves (MUST-56, SHLD-26);
+   * none.
+   */
+  readonly icmpWhileOpening: 'any' | 'hard' | 'none';
+  /** Whether a SYN,ACK to a listener is answered by a RST (§3.10.7.2); FreeBSD is silent. */
+  readonly resetSynAckToListen: boolean;
+  /** Whether TIME-WAIT answers segments without an ACK; FreeBSD drops them. */
+  readonly answerTimeWaitWithoutAck: boolean;
+  /** Whether an ACK sent while our FIN is unacknowledged carries the FIN again, as FreeBSD's do. */
+  readonly repeatFinInAcks: boolean;
+  /** Whether every second segment is acknowledged, full-sized or not, as with FreeBSD. */
+  readonly ackEverySecondSegment: boolean;
+  /** Retransmissions of a SYN that still ask for ECN: FreeBSD's `ecn.maxretries`. */
+  readonly ecnSynRetries: number;
+  /** Retransmissions of a SYN after which it has no options but MSS: FreeBSD's `rexmit_drop_options`; Infinity: never. */
+  readonly synOptionRetries: number;
+  /** Whether the receive buffer is rounded up to whole segments, and what fits it is accepted though it was not announced, as with FreeBSD. */
+  readonly receiveBufferInSegments: boolean;
+
   /** First and last ephemeral port (RFC 6056). */
   readonly ip_local_port_range: readonly [number, number];
   /** TTL, or hop limit, of what is sent. */
@@ -222,6 +242,14 @@ export const linux: TcpConfig = {
   tcp_probe_interval: 600 * SECOND,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
+  icmpWhileOpening: 'any',
+  resetSynAckToListen: true,
+  answerTimeWaitWithoutAck: true,
+  repeatFinInAcks: false,
+  ackEverySecondSegment: false,
+  ecnSynRetries: 0,
+  synOptionRetries: Number.POSITIVE_INFINITY,
+  receiveBufferInSegments: false,
   ip_local_port_range: [32_768, 60_999],
   ip_default_ttl: 64,
 };
@@ -239,11 +267,39 @@ export const rfc9293: TcpConfig = {
   cwndDecay: false,
   timeWait: 240 * SECOND,
   tcp_rfc1337: true,
+  icmpWhileOpening: 'hard',
   // With these intervals it is 3 minutes before a SYN is given up (MUST-23).
   tcp_syn_retries: 7,
   tcp_synack_retries: 7,
 };
 
+/**
+ * FreeBSD's choices, as far as they show on the wire: a receive space of 64 KiB with a scale for two megabytes, no quick ACKs, its time-outs
+ * (`rexmit_slop` included), and its answers where the RFC leaves a choice.
+ */
+export const freebsd: TcpConfig = {
+  ...linux,
+  windowScale: 6,
+  receiveBuffer: 65_536,
+  sendBuffer: 32_768,
+  quickAcks: 0,
+  rtoMin: 0.03 * SECOND,
+  rtoMargin: 0.001 * SECOND,
+  rtoSlop: 0.2 * SECOND,
+  rtoMax: 64 * SECOND,
+  tcp_syn_retries: 12,
+  tcp_synack_retries: 3,
+  tcp_invalid_ratelimit: 0,
+  tcp_rfc1337: true,
+  icmpWhileOpening: 'hard',
+  resetSynAckToListen: false,
+  answerTimeWaitWithoutAck: false,
+  repeatFinInAcks: true,
+  ackEverySecondSegment: true,
+  ecnSynRetries: 1,
+  receiveBufferInSegments: true,
+};
+
 /** The presets by name. */
-export const profiles = { linux, rfc9293 } as const;
+export const profiles = { linux, freebsd, rfc9293 } as const;
 export type ProfileName = keyof typeof profiles;

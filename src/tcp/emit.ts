@@ -1,4 +1,4 @@
-import { ACK, RST, Segment, SYN, URG } from '../wire/segment.ts';
+import { ACK, FIN, RST, Segment, SYN, URG } from '../wire/segment.ts';
 import { add, diff, type Seq } from '../wire/seq.ts';
 import { settleAck } from './ack-policy.ts';
 import { stampEcn, synFlags } from './ecn.ts';
@@ -52,6 +52,13 @@ function putUrgent(tcb: Tcb): void {
 /** An ACK with nothing else: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
 export function emitAck(tcb: Tcb, now: number): void {
   emitSegment(tcb, ACK, tcb.sndNxt, 0, 0, now);
+}
+
+/** The ACK that is owed for what was received; with `repeatFinInAcks` our unacknowledged FIN goes along. */
+export function emitOwedAck(tcb: Tcb, now: number): void {
+  const again = tcb.config.repeatFinInAcks && tcb.finSent && !tcb.finAcked;
+  if (again) emitSegment(tcb, ACK | FIN, add(tcb.sndNxt, -1), 0, 0, now);
+  else emitAck(tcb, now);
 }
 
 /** An empty segment with a sequence number already acknowledged: the peer must answer (probes: RFC 9293 §3.8.4, §3.8.6.1). */

@@ -11,6 +11,7 @@ import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
   segment.mss = tcb.rcvMss;
+  if (!answering && tcb.retries > config.synOptionRetries) return;
   if (answering ? tcb.sackOk : config.tcp_sack) segment.sackPermitted = true;
   if (answering ? tcb.timestamps : config.tcp_timestamps) {
     segment.hasTimestamps = true;
@@ -42,4 +43,8 @@ export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
   // What the SYNs agree on counts options as text (RFC 6691 §2).
   tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss) - optionLength(tcb.timestamps, 0);
   agreeEcn(tcb, segment);
+  if (config.receiveBufferInSegments) {
+    const { receiveBuffer } = tcb;
+    receiveBuffer.capacity = Math.ceil(receiveBuffer.capacity / tcb.sndMss) * tcb.sndMss;
+  }
 }

@@ -2,7 +2,7 @@ import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
 import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_TURN } from './ack-policy.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
-import { emitAck, emitSegment } from './emit.ts';
+import { emitOwedAck, emitSegment } from './emit.ts';
 import { flightSize, pipe } from './loss/pipe.ts';
 import { notePrr } from './loss/prr.ts';
 import type { Sent } from './loss/scoreboard.ts';
@@ -105,7 +105,7 @@ export function output(tcb: Tcb, now: number): void {
     if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
     watchWindow(tcb, now);
   }
-  if (tcb.ackOwed >= ACK_TURN && tcb.state >= SYN_RECEIVED) emitAck(tcb, now);
+  if (tcb.ackOwed >= ACK_TURN && tcb.state >= SYN_RECEIVED) emitOwedAck(tcb, now);
 }
 
 /** Retransmissions: earliest first, as far as cwnd allows (RFC 6675 §5 step C; RFC 6582 §3.2). */

@@ -83,6 +83,9 @@ export class Tcb implements FourTuple {
   /** When `tsRecent` was set, µs (RFC 7323 §5.5: it ages). */
   tsRecentAge = 0;
 
+  /** Text of the peer's SYN in a simultaneous open: it waits for ESTABLISHED. */
+  synText: Uint8Array | null = null;
+
   /** Our SYN has been acknowledged. Until then the send buffer starts at ISS + 1, later at SND.UNA. */
   synAcked = false;
   /** Our FIN has been sent (`output` only), and acknowledged. */

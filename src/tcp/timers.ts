@@ -21,7 +21,7 @@ export function stopTimers(tcb: Tcb): void {
 
 /** RFC 6298 §5.1 to §5.3: running while something is unacknowledged. */
 export function restartRetransmission(tcb: Tcb, now: number): void {
-  tcb.retransmitAt = tcb.sndUna === tcb.sndNxt ? NEVER : now + tcb.rto + tcb.config.rtoSlop;
+  tcb.retransmitAt = tcb.sndUna === tcb.sndNxt ? NEVER : now + tcb.rto + (tcb.srtt > 0 ? tcb.config.rtoSlop : 0);
 }
 
 /** Something was heard, or sent: the idle time of keep-alive starts again (RFC 9293 §3.8.4, MUST-26). */

@@ -1,6 +1,7 @@
 import { type Segment, SYN } from '../wire/segment.ts';
 import { add, diff, ge, gt, le, lt, type Seq } from '../wire/seq.ts';
 import { largestReceiveBuffer } from './autotune.ts';
+import { SYN_RECEIVED } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Windows: RFC 9293 §3.8.6, RFC 7323 §2. */
@@ -21,6 +22,12 @@ export function chooseWindowScale(tcb: Tcb): number {
 /** RCV.WND: what the peer may still send, by our last announcement. */
 export function rcvWnd(tcb: Tcb): number {
   return Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt));
+}
+
+/** What is taken to be inside the window: RCV.WND, or (FreeBSD) as much as the buffer has room for. */
+function acceptedWnd(tcb: Tcb): number {
+  const more = tcb.config.receiveBufferInSegments && !(tcb.state === SYN_RECEIVED && tcb.passive);
+  return more ? Math.max(rcvWnd(tcb), tcb.receiveBuffer.space) : rcvWnd(tcb);
 }
 
 /**
@@ -95,13 +102,13 @@ export function setSendWindow(tcb: Tcb, segment: Segment, window: number): boole
 /** Whether `number` is RCV.NXT or another in the receive window. */
 export function isInWindow(tcb: Tcb, number: Seq): boolean {
   const ahead = diff(number, tcb.rcvNxt);
-  return ahead === 0 || (ahead > 0 && ahead < rcvWnd(tcb));
+  return ahead === 0 || (ahead > 0 && ahead < acceptedWnd(tcb));
 }
 
 /** RFC 9293 §3.10.7.4, first: the four cases of the acceptability test. */
 export function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   const length = segment.len;
-  const wnd = rcvWnd(tcb);
+  const wnd = acceptedWnd(tcb);
   const start = diff(segment.seq, tcb.rcvNxt);
   if (wnd === 0) return length === 0 && start === 0;
   const startsInside = start >= 0 && start < wnd;

@@ -77,12 +77,20 @@ describe('RFC 9293 §3.10.7.4 the ACK field', () => {
 describe('RFC 9293 §3.10.7.4 text', () => {
   for (const name of STATES) {
     it(`RFC 9293 §3.10.7.4, first: ${name}: text outside the window is answered by an ACK and not taken`, () => {
-      for (const off of [-50, -10, 8192, 20_000]) {
+      for (const off of [-50, -11, 8192, 20_000]) {
         const { t, seq, ack } = at(name);
         t.peer(`P. ${seq + off}:${seq + off + 10} ack ${ack}`);
         t.expect(`. ${ack}:${ack} ack ${seq}`);
         t.state(name);
       }
+    });
+
+    it(`RFC 9293 §3.10.7.4, fifth: ${name}: text repeated up to RCV.NXT is answered by an ACK, and its own ACK counts`, () => {
+      const { t, seq, ack } = at(name);
+      t.peer(`P. ${seq - 10}:${seq} ack ${ack}`);
+      const after = { 'FIN-WAIT-1': 'FIN-WAIT-2', CLOSING: 'TIME-WAIT', 'LAST-ACK': 'CLOSED' }[name as string];
+      if (name !== 'LAST-ACK') t.expect(`. ${ack}:${ack} ack ${seq}`);
+      t.state((after ?? name) as typeof name);
     });
 
     it(`RFC 9293 SHLD-31: ${name}: text ahead is kept where the stream is open, and ignored elsewhere`, () => {

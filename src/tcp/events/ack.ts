@@ -1,5 +1,6 @@
 import { ACK, FIN, type Segment, SYN } from '../../wire/segment.ts';
 import { add, diff, ge, gt, lt } from '../../wire/seq.ts';
+import { delayAck } from '../ack-policy.ts';
 import { sendRoom, tuneSendBuffer } from '../autotune.ts';
 import { challengeAck } from '../challenge.ts';
 import { noteRoundTrip, settleWindow, startWindow } from '../congestion/window.ts';
@@ -16,12 +17,13 @@ import { scheduleTailProbe } from '../loss/tlp.ts';
 import { effectiveMss } from '../mss.ts';
 import { probeAcked, startProbing } from '../mtu-probe.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
+import { takeText } from '../receive.ts';
 import { measureRtt } from '../rtt.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { restartKeepAlive, restartRetransmission } from '../timers.ts';
 import { echoedRtt } from '../timestamps.ts';
-import { segmentWindow, setSendWindow, updateSendWindow } from '../window.ts';
+import { rcvWnd, segmentWindow, setSendWindow, updateSendWindow } from '../window.ts';
 
 /** RFC 9293 §3.10.7.4, fifth: the ACK field. Returns a reason where processing ends here. */
 export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | null {
@@ -35,6 +37,7 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
     setSendWindow(tcb, segment, segmentWindow(tcb, segment));
     acknowledge(tcb, segment, now);
     handshakeDone(tcb, now);
+    takeSynText(tcb, now);
     // A CLOSE that had to wait for this (§3.10.4).
     if (tcb.finQueued) setState(tcb, FIN_WAIT_1, 'CLOSE', now);
     return null;
@@ -62,6 +65,15 @@ export function handshakeDone(tcb: Tcb, now: number): void {
   startWindow(tcb);
   restartKeepAlive(tcb, now);
   tcb.notices |= CONNECTED;
+}
+
+/** Text that came on the peer's SYN in a simultaneous open, as far as our window goes. */
+function takeSynText(tcb: Tcb, now: number): void {
+  const text = tcb.synText;
+  tcb.synText = null;
+  if (text === null) return;
+  takeText(tcb, 0, text, 0, Math.min(text.length, rcvWnd(tcb)));
+  delayAck(tcb, now);
 }
 
 /** What an ACK of our FIN does, by state (§3.10.7.4, fifth, FIN-WAIT-1 and on). */

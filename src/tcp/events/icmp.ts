@@ -15,7 +15,7 @@ export interface IcmpError {
 }
 
 /**
- * RFC 9293 §3.9.2.2: acts on an ICMP error (MUST-54). While opening any of them ends the attempt, as RFC 5461 §4 describes; later none does
+ * RFC 9293 §3.9.2.2: acts on an ICMP error (MUST-54). While opening one may end the attempt (`icmpWhileOpening`, RFC 5461 §4); later none does
  * (RFC 5927 §5.2: hard errors are treated as soft), and the application may hear of it (SHLD-25, MUST-56).
  */
 export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
@@ -24,7 +24,10 @@ export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
     if (packetTooBig(tcb, error.mtu ?? 0, now)) output(tcb, now);
     return;
   }
-  if (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive && error.hard)) {
+  const { icmpWhileOpening } = tcb.config;
+  const ends =
+    icmpWhileOpening === 'any' ? tcb.state === SYN_SENT || error.hard : icmpWhileOpening === 'hard' && error.hard;
+  if (ends && (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive))) {
     tcb.env.counters.AttemptFails++;
     const refused = error.failure === 'port unreachable' || error.failure === 'protocol unreachable';
     fail(tcb, refused ? 'refused' : error.failure, 'ICMP error', now);

@@ -52,6 +52,11 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
   setState(tcb, SYN_RECEIVED, 'rcv SYN', now);
   setSendWindow(tcb, segment, segment.wnd);
   settleSynText(tcb, now);
+  // Its text waits for ESTABLISHED (§3.10.7.3).
+  if (segment.payloadLength > 0) {
+    tcb.synText = new Uint8Array(segment.payloadLength);
+    segment.copyPayload(0, segment.payloadLength, tcb.synText, 0);
+  }
   sendSyn(tcb, now);
   restartRetransmission(tcb, now);
   return null;

@@ -6,7 +6,7 @@ import { answerUnacceptable, challengeAck } from '../challenge.ts';
 import type { DropReason } from '../drop.ts';
 import { noteMarks, retractEcn } from '../ecn.ts';
 import { NO_ECN } from '../ecn-mode.ts';
-import { emitAck, emitReset } from '../emit.ts';
+import { emitAck, emitResetFor } from '../emit.ts';
 import { enterTimeWait, fail, restartTimeWait } from '../ending.ts';
 import { URGENT } from '../notices.ts';
 import { resendSyn } from '../output.ts';
@@ -51,12 +51,16 @@ export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: numb
  */
 function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   updateRecent(tcb, segment, now);
+  // §3.10.7.4, fifth, TIME-WAIT: a segment that is not the next in order is acknowledged, as Linux and FreeBSD do.
+  if (tcb.state === TIME_WAIT && segment.seq !== tcb.rcvNxt) oweAck(tcb);
   if (tcb.ecn !== NO_ECN) noteMarks(tcb, segment);
   return checkUrgent(tcb, segment) ?? processText(tcb, segment, now) ?? checkFin(tcb, segment, now);
 }
 
 /** §3.10.7.4, first: the sequence number; with it PAWS (RFC 7323 §5.3 R1) and missing timestamps (§3.2). */
 function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (tcb.state === TIME_WAIT && !tcb.config.answerTimeWaitWithoutAck && (segment.flags & (ACK | RST)) === 0)
+    return 'no ACK';
   const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
   if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST)) return 'timestamp missing';
   if (isOldDuplicate(tcb, segment, now)) {
@@ -81,6 +85,10 @@ function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | nu
   if (behindClosedWindow(tcb, segment)) return null;
   if (tcb.state === TIME_WAIT && segment.has(FIN)) restartTimeWait(tcb, now);
   noteDuplicateText(tcb, segment);
+  if (repeatsToEdge(tcb, segment)) {
+    oweAck(tcb);
+    return null;
+  }
   answerUnacceptable(tcb, numbered, now);
   return 'sequence number';
 }
@@ -99,6 +107,15 @@ function behindClosedWindow(tcb: Tcb, segment: Segment): boolean {
   if (rcvWnd(tcb) !== 0 || segment.seq !== tcb.rcvNxt || segment.has(SYN) || !segment.has(ACK)) return false;
   oweAck(tcb);
   return true;
+}
+
+/**
+ * A segment that repeats what came before, up to RCV.NXT exactly: its ACK may be newer than what it repeats, and is worth having (as with Linux and
+ * FreeBSD; the RFC's segment is idealized to begin at RCV.NXT, and this one trimmed to it is acceptable).
+ */
+function repeatsToEdge(tcb: Tcb, segment: Segment): boolean {
+  const repeats = segment.len > 0 && add(segment.seq, segment.len) === tcb.rcvNxt;
+  return repeats && (segment.flags & (ACK | SYN)) === ACK && gt(segment.ack, tcb.sndUna);
 }
 
 /** RFC 2883 §4.1: a whole duplicate below RCV.NXT is reported by the ACK it gets. */
@@ -164,7 +181,8 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   if (tcb.orphan && lt(tcb.rcvNxt, add(first, segment.payloadLength))) {
     // §3.6.1, SHLD-3: nobody will ever read it, and the peer must not think that somebody did.
     tcb.env.counters.TCPAbortOnData++;
-    emitReset(tcb, now);
+    // At the number that the peer expects: what of ours is on its way it may not have seen.
+    emitResetFor(tcb, segment.ack, now);
     fail(tcb, 'aborted', 'ABORT', now);
     return 'text after CLOSE';
   }
@@ -175,7 +193,9 @@ export function processText(tcb: Tcb, segment: Segment, now: number): DropReason
   if (skip > 0) noteDuplicate(tcb, first, tcb.rcvNxt);
   const start = add(tcb.rcvNxt, at);
   const buffer = tcb.receiveBuffer;
-  if (at > 0 && buffer.runs > 0 && buffer.held(at, length) === length) noteDuplicate(tcb, start, add(start, length));
+  // RFC 2883 §4: also what repeats a part of what waits out of order.
+  const repeated = skip === 0 && buffer.runs > 0 && tcb.sackOk ? buffer.firstHeld(at, length) : null;
+  if (repeated !== null) noteDuplicate(tcb, add(tcb.rcvNxt, repeated.from), add(tcb.rcvNxt, repeated.to));
   const filling = buffer.runs > 0;
   const source = segment.payloadOffset + skip;
   const moved = hasMemoryFor(tcb, at) ? takeText(tcb, at, segment.bytes, source, length) : -1;
@@ -209,6 +229,7 @@ export function checkFin(tcb: Tcb, segment: Segment, now: number): DropReason | 
     tcb.finAt = add(segment.seq, segment.payloadLength + (segment.has(SYN) ? 1 : 0));
     tcb.finHeld = isInWindow(tcb, tcb.finAt);
   }
+  if (tcb.finHeld && gt(tcb.finAt, tcb.rcvNxt) && segment.has(FIN) && segment.payloadLength === 0) oweAck(tcb);
   if (!tcb.finHeld || gt(tcb.finAt, tcb.rcvNxt)) return null;
   tcb.finHeld = false;
   // Text passed it: it was no FIN of this stream.

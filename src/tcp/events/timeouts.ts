@@ -1,4 +1,4 @@
-import { emitAck, emitProbe, emitReset } from '../emit.ts';
+import { emitOwedAck, emitProbe, emitReset } from '../emit.ts';
 import { fail, finish } from '../ending.ts';
 import { afterTimeout, reorderTimeout } from '../loss/recovery.ts';
 import { suspectBlackHole } from '../mtu-probe.ts';
@@ -28,7 +28,7 @@ export function timeout(tcb: Tcb, now: number): void {
     tcb.delayedAckAt = NEVER;
     tcb.env.trace?.timer(tcb, 'delayed ACK', now);
     tcb.env.counters.DelayedACKs++;
-    emitAck(tcb, now);
+    emitOwedAck(tcb, now);
   }
   output(tcb, now);
 }
