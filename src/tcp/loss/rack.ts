@@ -185,6 +185,11 @@ export class Rack {
     return this.rtt < 0 ? Number.POSITIVE_INFINITY : now - this.rtt - window;
   }
 
+  /** A time-out was spurious: what seemed to have been sent last was not. */
+  forget(): void {
+    this.xmitTime = -1;
+  }
+
   /** Whether a D-SACK that ends at `end` is the one for a probe that ended there, and nothing beyond is acknowledged. */
   answers(end: Seq): boolean {
     return this.dsack && this.dsackEnd === end;

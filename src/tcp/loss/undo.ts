@@ -1,9 +1,11 @@
 import type { Segment } from '../../wire/segment.ts';
 import { lt, seq } from '../../wire/seq.ts';
 import { undoReduction } from '../congestion/window.ts';
+import { effectiveMss } from '../mss.ts';
 import { afterSpuriousTimeout } from '../rtt.ts';
 import type { Tcb } from '../tcb.ts';
 import { echoedRtt, timestampNow } from '../timestamps.ts';
+import { SENT_TWICE } from './sent.ts';
 
 /**
  * What was sent again had not been lost, and cwnd was reduced for nothing: then it is again what it was (RFC 4015). Three witnesses:
@@ -14,11 +16,15 @@ import { echoedRtt, timestampNow } from '../timestamps.ts';
 /** No count: nothing was sent again yet. */
 const NONE = -1;
 
-/** A recovery begins, for which cwnd was reduced just now. */
+/**
+ * A recovery begins, for which cwnd was reduced just now. What was sent again before and is still out counts with it: an answer to that must not pass
+ * for one to an original.
+ */
 export function beginUndo(tcb: Tcb): void {
+  const { first, retransmittedBytes } = tcb.scoreboard;
   tcb.undoMarker = tcb.sndUna;
-  tcb.undoRetrans = NONE;
-  tcb.retransStamped = false;
+  tcb.undoRetrans = retransmittedBytes > 0 ? Math.ceil(retransmittedBytes / effectiveMss(tcb)) : NONE;
+  if (retransmittedBytes === 0 && first !== undefined && (first.marks & SENT_TWICE) === 0) tcb.retransStamped = false;
 }
 
 /** `segments` were sent again. */
@@ -64,6 +70,8 @@ function answersOriginal(tcb: Tcb, segment: Segment): boolean {
 /** RFC 4015 §3.2: cwnd and ssthresh as before, nothing is taken as lost, and sending goes on with what is new. */
 export function revert(tcb: Tcb): void {
   undoReduction(tcb);
+  // The answer to an original may have passed for one to the retransmission.
+  if (tcb.recovery === 'timeout') tcb.rack.forget();
   tcb.scoreboard.unmarkLost();
   tcb.recovery = 'open';
   tcb.frto = 'off';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LOST, RETRANSMITTED, SACKED, Scoreboard, SENT_TWICE } from '../../../src/tcp/loss/scoreboard.ts';
+import { LOST, MOST_RANGES, RETRANSMITTED, SACKED, Scoreboard, SENT_TWICE } from '../../../src/tcp/loss/scoreboard.ts';
 import { add, diff, type Seq, seq } from '../../../src/wire/seq.ts';
 
 /** Just below the wrap. */
@@ -149,5 +149,73 @@ describe('Scoreboard', () => {
     board.acknowledge(at(850));
     board.sack(at(900), at(910));
     expect(diff(board.highestSacked, BASE)).toBe(910);
+  });
+
+  it('RFC 2018 §4, CVE-2019-11478: blocks of single bytes split nothing', () => {
+    const board = new Scoreboard();
+    board.push(at(0), at(1_000_000), 1, 1000);
+    for (let i = 0; i < 100_000; i++) board.sack(at(i * 10 + 5), at(i * 10 + 6));
+    expect([board.count, board.sackedBytes]).toEqual([1, 0]);
+  });
+
+  it('RFC 6675 §3, CVE-2019-11478: every other segment SACKed makes no more ranges than segments; all of them, one', () => {
+    const board = new Scoreboard();
+    board.push(at(0), at(1_000_000), 1, 1000);
+    for (let i = 1; i < 1000; i += 2) board.sack(at(i * 1000), at(i * 1000 + 1000));
+    expect([board.count, board.sackedBytes, board.sackedSegments]).toEqual([1000, 500_000, 500]);
+    for (let i = 0; i < 1000; i += 2) board.sack(at(i * 1000), at(i * 1000 + 1000));
+    expect([board.count, board.sackedBytes, board.sackedSegments]).toEqual([1, 1_000_000, 1000]);
+    expect(board.acknowledge(at(999_500))).toMatchObject({ acked: 999_500, delivered: 0 });
+    expect(board.sackedBytes).toBe(500);
+    board.acknowledge(at(1_000_000));
+    expect([board.count, board.sackedBytes, board.sackedSegments]).toEqual([0, 0, 0]);
+  });
+
+  it('CVE-2019-11478, CVE-2019-11479: with the smallest segments and a hostile peer there is a most of ranges', () => {
+    const board = new Scoreboard();
+    board.push(at(0), at(36 * 100_000), 1, 36);
+    for (let i = 1; i < 100_000; i += 2) board.sack(at(i * 36), at(i * 36 + 36));
+    expect(board.count).toBeLessThanOrEqual(MOST_RANGES);
+    board.acknowledge(at(36 * 100_000));
+    expect([board.count, board.sackedBytes, board.lostBytes]).toEqual([0, 0, 0]);
+  });
+
+  it('RFC 6675 §4: segments keep their boundaries when the first of them is acknowledged in part', () => {
+    const board = new Scoreboard();
+    board.push(at(0), at(10_000), 1, 1000);
+    board.acknowledge(at(1500));
+    expect(board.sack(at(2000), at(4000))).toBe(2000);
+    expect([...Array(board.count).keys()].map((i) => board.at(i).length)).toEqual([500, 2000, 6000]);
+    expect(board.tail(1000).length).toBe(1000);
+  });
+
+  it('RFC 6675 §4, CVE-2019-11478: a block that says nothing new costs a search, and so does the next lost range', () => {
+    const board = new Scoreboard();
+    for (let i = 0; i < 4000; i++) board.push(at(i * 1000), at(i * 1000 + 1000), 1);
+    for (let i = 1; i < 4000; i += 2) board.sack(at(i * 1000), at(i * 1000 + 1000));
+    for (let i = 0; i < board.count; i++) board.markLost(board.at(i));
+    let looked = 0;
+    const look = board.at.bind(board);
+    board.at = (i) => {
+      looked++;
+      return look(i);
+    };
+    for (let i = 1; i < 4000; i += 2) board.sack(at(i * 1000), at(i * 1000 + 1000));
+    expect(looked / 2000).toBeLessThan(20);
+    looked = 0;
+    for (let i = 0; i < 2000; i++) board.retransmitted(board.nextLost()!, 2);
+    expect(looked / 2000).toBeLessThan(20);
+    expect(board.nextLost()).toBe(undefined);
+  });
+
+  it('uses its records again', () => {
+    const board = new Scoreboard();
+    const records = new Set<unknown>();
+    for (let i = 0; i < 1000; i++) {
+      board.push(at(i * 100), at(i * 100 + 100), i, 10);
+      records.add(board.last);
+      if (i >= 5) board.acknowledge(at((i - 5) * 100 + 30));
+    }
+    expect(records.size).toBeLessThanOrEqual(8);
   });
 });
