@@ -159,7 +159,7 @@ export class Connection implements TcpSocket {
   }
 
   setUserTimeout(time: number): void {
-    this.tcb.userTimeout = time;
+    core.setUserTimeout(this.tcb, time, this.#engine.now());
   }
 
   setDscp(dscp: number): void {

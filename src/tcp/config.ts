@@ -129,6 +129,8 @@ export interface TcpConfig {
   readonly min_pmtu: number;
   readonly mtu_expires: number;
 
+  /** Tell the peer of a user time-out, and heed its own (RFC 5482). Linux has not got it. */
+  readonly userTimeoutOption: boolean;
   /** Path MTU discovery without ICMP (RFC 4821): 0 never, 1 where a black hole is suspected, 2 always; where it begins, and the least it goes down to. */
   readonly tcp_mtu_probing: 0 | 1 | 2;
   readonly tcp_base_mss: number;
@@ -235,6 +237,7 @@ export const linux: TcpConfig = {
   ip_no_pmtu_disc: false,
   min_pmtu: 552,
   mtu_expires: 600 * SECOND,
+  userTimeoutOption: false,
   tcp_mtu_probing: 0,
   tcp_base_mss: 1024,
   tcp_mtu_probe_floor: 48,

@@ -7,6 +7,7 @@
  * - after each call, wake `timeout` at `nextDeadline(tcb)`, and deliver and clear `tcb.notices`;
  * - nothing here throws on anything a peer does. A call that the state does not allow says so in what it returns.
  */
+import { oweAck } from './ack-policy.ts';
 import * as closing from './events/close.ts';
 import { atEnd, consume as show, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
@@ -72,6 +73,18 @@ export function release(tcb: Tcb, now: number): void {
 /** ABORT, §3.10.5. */
 export function abort(tcb: Tcb, now: number): void {
   closing.abort(tcb, now);
+}
+
+/**
+ * Sets how long text may stay unacknowledged, µs (§3.8.3, MUST-21); 0: as `tcp_retries2` says. The peer is told where the option is in use.
+ */
+export function setUserTimeout(tcb: Tcb, time: number, now: number): void {
+  tcb.userTimeout = time;
+  tcb.userTimeoutSet = time > 0;
+  tcb.userTimeoutDue = tcb.config.userTimeoutOption && time > 0;
+  if (!tcb.userTimeoutDue || !isSynchronized(tcb.state) || tcb.state === TIME_WAIT) return;
+  oweAck(tcb);
+  output(tcb, now);
 }
 
 /** Turns keep-alive on or off, or changes its times, µs (RFC 9293 §3.8.4: MAY-5, MUST-24, MUST-27). */

@@ -8,6 +8,7 @@ import { putSynOptions } from './options.ts';
 import { putSackBlocks } from './sack.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
+import { putUserTimeout } from './user-timeout.ts';
 import { announceWindow } from './window.ts';
 
 /** Every segment of a connection leaves here. One reusable segment serves all: it holds only during `env.emit`. */
@@ -32,6 +33,7 @@ export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, l
     const mss = tcb.sndMss - optionLength(out.hasTimestamps, out.sackCount);
     if (length > mss && (flags & SYN) === 0) out.gsoSize = mss;
   }
+  if (tcb.userTimeoutDue && (flags & RST) === 0) putUserTimeout(tcb, out);
   if (tcb.ecn !== NO_ECN) stampEcn(tcb, out);
   if (tcb.urgentPending && (flags & (SYN | RST)) === 0) putUrgent(tcb);
   finish(tcb, now);

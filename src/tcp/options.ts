@@ -3,6 +3,7 @@ import { agreeEcn } from './ecn.ts';
 import { agreeMss, optionLength } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
+import { takeUserTimeout } from './user-timeout.ts';
 import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 
 /** What the two SYNs agree on. MSS is each side's own word; scaling, SACK and timestamps need both (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
@@ -41,6 +42,7 @@ export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
     tcb.tsRecentAge = now;
   }
   // What the SYNs agree on counts options as text (RFC 6691 §2).
+  if (segment.userTimeout > 0) takeUserTimeout(tcb, segment);
   tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss) - optionLength(tcb.timestamps, 0);
   agreeEcn(tcb, segment);
   if (config.receiveBufferInSegments) {

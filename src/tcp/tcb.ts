@@ -111,6 +111,9 @@ export class Tcb implements FourTuple {
   keepAliveProbes: number;
   /** R2 as a time, µs (RFC 9293 §3.8.3, MUST-21); 0: `tcp_retries2` decides. */
   userTimeout = 0;
+  /** The application has set it; and the peer is to be told (`user-timeout.ts`). */
+  userTimeoutSet = false;
+  userTimeoutDue = false;
   /** Largest text of one emitted segment when the device segments (GSO); 0: one MSS. */
   gsoMax = 0;
   ttl: number;

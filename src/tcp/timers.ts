@@ -22,6 +22,10 @@ export function stopTimers(tcb: Tcb): void {
 /** RFC 6298 §5.1 to §5.3: running while something is unacknowledged. */
 export function restartRetransmission(tcb: Tcb, now: number): void {
   tcb.retransmitAt = tcb.sndUna === tcb.sndNxt ? NEVER : now + tcb.rto + (tcb.srtt > 0 ? tcb.config.rtoSlop : 0);
+  // No later than a user time-out that runs already.
+  if (tcb.userTimeout > 0 && tcb.retries > 0) {
+    tcb.retransmitAt = Math.min(tcb.retransmitAt, tcb.retriesSince + tcb.userTimeout);
+  }
 }
 
 /** Something was heard, or sent: the idle time of keep-alive starts again (RFC 9293 §3.8.4, MUST-26). */

@@ -26,6 +26,7 @@ import {
 import type { Tcb } from '../tcb.ts';
 import { restartKeepAlive } from '../timers.ts';
 import { isOldDuplicate, updateRecent } from '../timestamps.ts';
+import { takeUserTimeout } from '../user-timeout.ts';
 import { isAcceptable, isInWindow, rcvWnd } from '../window.ts';
 import { checkAck } from './ack.ts';
 
@@ -51,6 +52,7 @@ export function segmentArrivesSynchronized(tcb: Tcb, segment: Segment, now: numb
  */
 function takeContent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   updateRecent(tcb, segment, now);
+  if (segment.userTimeout > 0) takeUserTimeout(tcb, segment);
   // §3.10.7.4, fifth, TIME-WAIT: a segment that is not the next in order is acknowledged, as Linux and FreeBSD do.
   if (tcb.state === TIME_WAIT && segment.seq !== tcb.rcvNxt) oweAck(tcb);
   if (tcb.ecn !== NO_ECN) noteMarks(tcb, segment);
