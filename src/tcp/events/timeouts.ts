@@ -49,7 +49,7 @@ function closeTimeout(tcb: Tcb, now: number): void {
 function tailProbeTimeout(tcb: Tcb, now: number): void {
   tcb.tlpAt = NEVER;
   tcb.env.trace?.timer(tcb, 'tail loss probe', now);
-  sendTailProbe(tcb, now);
+  if (tcb.recovery === 'open') sendTailProbe(tcb, now);
   restartRetransmission(tcb, now);
 }
 
