@@ -124,6 +124,14 @@ export class Addresses<D> {
     );
   }
 
+  /** A packet for more than one host, for none, or for the sender's own: it has no business with a transparent listener. */
+  isMartian({ version, destination0, destination1, destination2, destination3 }: IpHeader): boolean {
+    if (isMulticastWords(version, destination0, destination3) || this.isBroadcast(version, destination3)) return true;
+    return version === 4
+      ? destination3 >>> 24 === 0 || destination3 >>> 24 === 127
+      : (destination0 | destination1 | destination2 | destination3) === 0;
+  }
+
   /** 255.255.255.255, or the broadcast address of a subnet that we are on. `w3`: the last word. */
   isBroadcast(family: Family, w3: number): boolean {
     return family === 4 && (w3 === -1 || this.#broadcasts.includes(w3));

@@ -1,13 +1,16 @@
 import { sendRoom } from '../tcp/autotune.ts';
+import { setCongestion } from '../tcp/congestion/window.ts';
 import * as core from '../tcp/connection.ts';
 import * as notices from '../tcp/notices.ts';
-import { CLOSED, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
+import { CLOSED, STATE_NAMES, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Engine } from './engine.ts';
 import type { Listener } from './listener.ts';
 import type { Port } from './port.ts';
 import type { SocketEvents, TcpSocket } from './socket.ts';
+import { type TcpInfo, tcpInfo } from './tcp-info.ts';
+import { checkTcpOptions, type TcpOptions } from './tcp-options.ts';
 
 const NO_EVENTS: SocketEvents = {};
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
@@ -37,6 +40,8 @@ export class Connection implements TcpSocket {
   #readableTold = false;
   #over = false;
   #shutdownLater = false;
+  /** SO_LINGER with 0. */
+  #closeResets = false;
 
   constructor(engine: Engine, tcb: Tcb, port: Port) {
     this.#engine = engine;
@@ -121,6 +126,10 @@ export class Connection implements TcpSocket {
   }
 
   close(): void {
+    if (this.#closeResets) {
+      this.abort();
+      return;
+    }
     this.#engine.hold(this);
     core.release(this.tcb, this.#engine.now());
     this.#engine.orphaned(this);
@@ -170,6 +179,41 @@ export class Connection implements TcpSocket {
   setTtl(ttl: number): void {
     if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) throw new RangeError(`${ttl} is no TTL: 1 … 255`);
     this.tcb.ttl = ttl;
+  }
+
+  setOptions(options: TcpOptions): void {
+    checkTcpOptions(options);
+    const { tcb } = this;
+    const { noDelay, cork, keepAlive, userTimeout, linger, maxSegment, congestionControl, ttl, dscp } = options;
+    if (ttl !== undefined) tcb.ttl = ttl;
+    if (dscp !== undefined) tcb.dscp = dscp;
+    if (userTimeout !== undefined) tcb.userTimeout = userTimeout;
+    if (linger !== undefined) this.#closeResets = linger === 0;
+    if (congestionControl !== undefined) setCongestion(tcb, congestionControl);
+    if (maxSegment !== undefined) {
+      tcb.pathMss = Math.min(tcb.pathMss, maxSegment);
+      tcb.sndMss = Math.min(tcb.sndMss, maxSegment);
+    }
+    tcb.keepAliveTime = options.keepAliveTime ?? tcb.keepAliveTime;
+    tcb.keepAliveInterval = options.keepAliveInterval ?? tcb.keepAliveInterval;
+    tcb.keepAliveProbes = options.keepAliveProbes ?? tcb.keepAliveProbes;
+    if (tcb.state === CLOSED && this.timer >= 0) {
+      // Before the SYN: nothing is to be sent or timed yet.
+      if (maxSegment !== undefined) tcb.rcvMss = Math.min(tcb.rcvMss, maxSegment);
+      tcb.keepAlive = keepAlive ?? tcb.keepAlive;
+      tcb.cork = cork ?? tcb.cork;
+      tcb.noDelay = noDelay ?? tcb.noDelay;
+      return;
+    }
+    if (keepAlive !== undefined || (tcb.keepAlive && options.keepAliveTime !== undefined)) {
+      this.setKeepAlive(keepAlive ?? tcb.keepAlive);
+    }
+    if (cork !== undefined) this.setCork(cork);
+    if (noDelay !== undefined) this.setNoDelay(noDelay);
+  }
+
+  info(): TcpInfo {
+    return tcpInfo(this.tcb, STATE_NAMES[this.state], this.#engine.now());
   }
 
   get urgent(): number {

@@ -28,7 +28,7 @@ import { PassiveOpens } from './passive-open.ts';
 import { PathMtuCache } from './path-mtu.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
-import type { SocketEvents } from './socket.ts';
+import type { ConnectOptions } from './socket.ts';
 import { TimeWaitTable } from './time-wait.ts';
 import { TimerQueue } from './timer-queue.ts';
 import { type StackWarning, Warnings } from './warnings.ts';
@@ -257,7 +257,7 @@ export class Engine implements Environment {
     const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple));
     const tcb = thaw(this, tuple, record, now);
     tcb.owner = port.owner;
-    const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
+    const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
     if (listener !== null && mayReopen(tcb, segment)) {
       this.timeWait.remove(family, id);
       this.trace?.state(tuple, TIME_WAIT, CLOSED, 'rcv SYN', now);
@@ -274,7 +274,7 @@ export class Engine implements Environment {
   }
 
   #toListener(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
-    const listener = this.listeners.find(tuple.localAddress, tuple.localPort);
+    const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
     const verdict = listener === null ? 'reset' : listenVerdict(segment);
     if (listener !== null && verdict === 'open') {
       this.passive.open(listener, port, tuple, segment, now, false);
@@ -330,13 +330,7 @@ export class Engine implements Environment {
   }
 
   /** Opens an outgoing connection: see `openActive`. */
-  connect(
-    tuple: FourTuple,
-    port: Port,
-    events: SocketEvents | undefined,
-    fastOpen: boolean,
-    text?: Uint8Array,
-  ): Connection {
+  connect(tuple: FourTuple, port: Port, { events, fastOpen, data, options }: ConnectOptions): Connection {
     const now = this.now();
     const old = this.timeWait.get(tuple, 0);
     if (old !== null) {
@@ -348,7 +342,8 @@ export class Engine implements Environment {
     const connection = this.create(tuple, port);
     if (events !== undefined) connection.events = events;
     if (fastOpen) connection.tcb.fastOpen = this.fastOpen.ask(tuple.remoteAddress, now);
-    openActive(connection.tcb, now, text);
+    if (options !== undefined) connection.setOptions(options);
+    openActive(connection.tcb, now, data);
     this.#floor = null;
     this.settle(connection);
     return connection;

@@ -3,4 +3,6 @@ export type { Host } from './host.ts';
 export type { ConnectionRow, StackStats } from './netstat.ts';
 export * from './socket.ts';
 export { type DeviceAddress, Stack, type StackOptions } from './stack.ts';
+export type { CaState, TcpInfo } from './tcp-info.ts';
+export type { TcpOptions } from './tcp-options.ts';
 export type { StackWarning } from './warnings.ts';

@@ -15,6 +15,7 @@ import { parseIp } from '../wire/ip.ts';
 import { ICMP, ICMPV6, IpHeader, NO_NEXT_HEADER, TCP } from '../wire/ip-header.ts';
 import { Segment } from '../wire/segment.ts';
 import { parseTcp, verifyChecksum } from '../wire/tcp.ts';
+import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import type { IpCounters } from './ip-counters.ts';
@@ -76,8 +77,10 @@ export class Input {
     }
     // RFC 1122 §3.2.1.3: silently discarded. TCP takes only what came from one host for one host (RFC 9293 MUST-57, MUST-63).
     // What comes from outside with an address of ours is forged (RFC 1122 §3.2.1.3; the "land" attack).
+    // What is not for us may be for a transparent listener.
+    const foreign = !this.#addresses.isUnicastToUs(header);
     if (
-      !this.#addresses.isUnicastToUs(header) ||
+      (foreign && !this.#mayBeTaken(header)) ||
       !this.#addresses.isUnicastSource(header) ||
       (!port.isLoopback && this.#isOurs(header))
     ) {
@@ -91,11 +94,11 @@ export class Input {
     this.#counters.InDelivers++;
     switch (header.protocol) {
       case TCP:
-        this.#tcp(port, bytes, checksum, gsoSize, now);
+        this.#tcp(port, bytes, checksum, gsoSize, foreign, now);
         return;
       case ICMP:
       case ICMPV6:
-        this.#icmpArrives(port, bytes, now);
+        this.#icmpArrives(port, bytes, foreign, now);
         return;
       case NO_NEXT_HEADER:
         return;
@@ -109,7 +112,23 @@ export class Input {
     return this.#addresses.hasWords(version, source0, source1, source2, source3);
   }
 
-  #tcp(port: Port, bytes: Uint8Array, checksum: number, gsoSize: number, now: number): void {
+  /** TCP for addresses that are not ours, and what ICMP has to say about our answers. */
+  #mayBeTaken(header: IpHeader): boolean {
+    if (!this.#engine.listeners.wasTransparent || this.#addresses.isMartian(header)) return false;
+    return header.protocol === TCP || header.protocol === ICMP || header.protocol === ICMPV6;
+  }
+
+  /** A segment for an address that is not ours: for a transparent listener, or a connection that one accepted. */
+  #isForSomebody(header: IpHeader, segment: Segment): boolean {
+    const { demux, listeners } = this.#engine;
+    if (listeners.isTransparent) return true;
+    const { destination0: l0, destination1: l1, destination2: l2, destination3: l3 } = header;
+    const { source0: r0, source1: r1, source2: r2, source3: r3 } = header;
+    const ports = portsWord(segment.destinationPort, segment.sourcePort);
+    return demux.findWords(header.version, l0, l1, l2, l3, r0, r1, r2, r3, ports) !== null;
+  }
+
+  #tcp(port: Port, bytes: Uint8Array, checksum: number, gsoSize: number, foreign: boolean, now: number): void {
     const header = this.#header;
     const { payloadOffset: start, payloadLength: length } = header;
     if (checksum === CHECKSUM_COMPLETE && !verifyChecksum(bytes, start, length, header.pseudoSum(TCP, length))) {
@@ -122,6 +141,10 @@ export class Input {
     if (reason !== null) {
       this.#counters.drop(reason);
       this.#engine.counters.InErrs++;
+      return;
+    }
+    if (foreign && !this.#isForSomebody(header, segment)) {
+      this.#counters.InAddrErrors++;
       return;
     }
     segment.ecn = header.ecn;
@@ -144,7 +167,7 @@ export class Input {
     this.#report(port, REASSEMBLY_TIME_EXCEEDED, first, 0, now);
   }
 
-  #icmpArrives(port: Port, bytes: Uint8Array, now: number): void {
+  #icmpArrives(port: Port, bytes: Uint8Array, foreign: boolean, now: number): void {
     const header = this.#header;
     this.#counters.IcmpInMsgs++;
     const message = icmpArrives(header, bytes);
@@ -153,6 +176,7 @@ export class Input {
       return;
     }
     if (message.type === 'echo request') {
+      if (foreign) return;
       const { device } = port;
       const length = this.#icmp.echoReplyLength(header);
       // An answer that the way back cannot carry whole is not given: we do not fragment.

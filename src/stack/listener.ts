@@ -3,6 +3,9 @@ import type { Connection } from './connection.ts';
 import type { Engine } from './engine.ts';
 import { StackError, type TcpListener, type TcpSocket } from './socket.ts';
 
+/** `localPort` of a transparent listener. */
+export const ANY_PORT = 0;
+
 /** A listener: half-open connections, whose handshake goes on, and established ones that wait to be accepted. */
 export class Listener implements TcpListener {
   readonly localAddress: IpAddress | null;
@@ -14,6 +17,8 @@ export class Listener implements TcpListener {
   /** `onConnection` is to be called. For the engine. */
   heard = false;
   closed = false;
+  /** SYNs and handshakes lost because a queue was full. */
+  overflows = 0;
   /** By which half-open connections refer to it. For `Listeners`. */
   number = -1;
   /** Connections whose handshake goes on: counted by `PassiveOpens`, which has them. */
@@ -88,6 +93,10 @@ export class Listener implements TcpListener {
 /** All listeners of a stack, by port. One with an address goes before one for every address. */
 export class Listeners {
   readonly #byPort = new Map<number, Listener[]>();
+  /** There was one for any port: connections may have addresses that are not ours. */
+  wasTransparent = false;
+  /** Those for any port, by which what nobody else listens for is taken. */
+  readonly #transparent: Listener[] = [];
   readonly #numbered: (Listener | null)[] = [];
 
   find(address: IpAddress, port: number): Listener | null {
@@ -102,21 +111,40 @@ export class Listeners {
     return any;
   }
 
+  /** `find`, or a transparent one. */
+  hears(address: IpAddress, port: number): Listener | null {
+    return this.find(address, port) ?? this.#transparent.find((listener) => listener.takes(address)) ?? null;
+  }
+
+  /** Whether packets for addresses that are not ours have somebody to go to. */
+  get isTransparent(): boolean {
+    return this.#transparent.length > 0;
+  }
+
   free(address: IpAddress | null, family: 4 | 6 | null, port: number): boolean {
     return !this.#byPort.get(port)?.some((l) => l.conflicts(address, family));
   }
 
   add(listener: Listener): void {
-    if (!this.free(listener.localAddress, listener.family, listener.localPort)) {
+    const taken =
+      listener.localPort === ANY_PORT
+        ? this.#transparent.some((one) => one.conflicts(listener.localAddress, listener.family))
+        : !this.free(listener.localAddress, listener.family, listener.localPort);
+    if (taken) {
       const where = listener.localAddress === null ? 'every address' : `${listener.localAddress}`;
       throw new StackError(
         'EADDRINUSE',
-        `port ${listener.localPort} of ${where} is in use: close its listener, or choose another`,
+        `${listener.localPort === ANY_PORT ? 'any port' : `port ${listener.localPort}`} of ${where} is in use: close its listener, or choose another`,
       );
     }
     const free = this.#numbered.indexOf(null);
     listener.number = free >= 0 ? free : this.#numbered.length;
     this.#numbered[listener.number] = listener;
+    if (listener.localPort === ANY_PORT) {
+      this.#transparent.push(listener);
+      this.wasTransparent = true;
+      return;
+    }
     const there = this.#byPort.get(listener.localPort);
     if (there === undefined) this.#byPort.set(listener.localPort, [listener]);
     else there.push(listener);
@@ -129,6 +157,11 @@ export class Listeners {
 
   remove(listener: Listener): void {
     this.#numbered[listener.number] = null;
+    const transparent = this.#transparent.indexOf(listener);
+    if (transparent >= 0) {
+      this.#transparent.splice(transparent, 1);
+      return;
+    }
     const there = this.#byPort.get(listener.localPort)?.filter((l) => l !== listener) ?? [];
     if (there.length === 0) this.#byPort.delete(listener.localPort);
     else this.#byPort.set(listener.localPort, there);
@@ -136,6 +169,7 @@ export class Listeners {
 
   *[Symbol.iterator](): Generator<Listener> {
     for (const there of this.#byPort.values()) yield* there;
+    yield* this.#transparent;
   }
 }
 

@@ -49,6 +49,7 @@ export class PassiveOpens {
       trace?.segment('in', tuple, segment, now);
       const reason = listener.full ? 'accept queue full' : 'SYN queue full';
       counters.drops[reason]++;
+      listener.overflows++;
       trace?.drop(tuple, segment, reason, now);
       if (listener.full) counters.ListenOverflows++;
       else {
@@ -113,7 +114,7 @@ export class PassiveOpens {
     // The ACK that would complete the handshake.
     if ((segment.flags & (ACK | RST | SYN)) === ACK && segment.ack === tcb.sndNxt) {
       if (listener.full) {
-        if (this.#overflow(tcb, segment, now)) this.#forget(family, id, listener);
+        if (this.#overflow(listener, tcb, segment, now)) this.#forget(family, id, listener);
         return;
       }
       const empty = segment.len === 0 && segment.seq === tcb.rcvNxt;
@@ -150,7 +151,7 @@ export class PassiveOpens {
     tcb.owner = port.owner;
     trace?.segment('in', tuple, segment, now);
     if (listener.full) {
-      this.#overflow(tcb, segment, now);
+      this.#overflow(listener, tcb, segment, now);
       return true;
     }
     // The state that it would have been in, had it been kept.
@@ -197,8 +198,9 @@ export class PassiveOpens {
   };
 
   /** Nobody accepts: as if the ACK had been lost, or a RST (`tcp_abort_on_overflow`): true. */
-  #overflow(tcb: Tcb, segment: Segment, now: number): boolean {
+  #overflow(listener: Listener, tcb: Tcb, segment: Segment, now: number): boolean {
     const { counters, config } = this.#engine;
+    listener.overflows++;
     counters.ListenOverflows++;
     counters.ListenDrops++;
     if (config.tcp_abort_on_overflow) {

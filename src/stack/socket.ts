@@ -1,6 +1,8 @@
 import type { Failure } from '../tcp/notices.ts';
 import type { State } from '../tcp/state.ts';
 import type { IpAddress } from '../wire/address.ts';
+import type { TcpInfo } from './tcp-info.ts';
+import type { TcpOptions } from './tcp-options.ts';
 
 /**
  * What an application hears from its connection. Called after the protocol has finished with an event: any call on any socket is
@@ -71,6 +73,10 @@ export interface TcpSocket {
   sendUrgent(bytes: Uint8Array, copy?: boolean): number;
   /** How many of the bytes not read yet, or not even come, are urgent (RFC 9293 §3.8.5, MUST-33). */
   readonly urgent: number;
+  /** Several of them at once, and what has no function of its own. Throws a RangeError for a value that makes no sense. */
+  setOptions(options: TcpOptions): void;
+  /** How it goes: Linux's TCP_INFO. */
+  info(): TcpInfo;
   /** Bytes queued and not acknowledged. */
   readonly unacknowledged: number;
   /** Free space of the send buffer, bytes. */
@@ -85,6 +91,7 @@ export interface TcpSocket {
 export interface TcpListener {
   /** The address listened on, or null for every address of the stack (both families). */
   readonly localAddress: IpAddress | null;
+  /** 0 of one for any port. */
   readonly localPort: number;
   /** Called when `accept()` has something. */
   onConnection: () => void;
@@ -95,6 +102,10 @@ export interface TcpListener {
   /** Lengths now: half-open, and established but not accepted. */
   readonly synQueue: number;
   readonly acceptQueue: number;
+  /** As many as this may wait to be accepted, and one more, as with Linux. */
+  readonly backlog: number;
+  /** SYNs and handshakes lost because the queues were full. */
+  readonly overflows: number;
 }
 
 export interface ListenOptions {
@@ -102,8 +113,11 @@ export interface ListenOptions {
   readonly address?: IpAddress;
   /** Only one family, where no address is given. */
   readonly family?: 4 | 6;
-  /** 0 or none: an ephemeral one. */
-  readonly port?: number;
+  /**
+   * 0 or none: an ephemeral one. 'any': a transparent listener, which takes what nobody else listens for, on every port and every address, also those
+   * that are not the stack's; `localAddress` and `localPort` of its sockets are where the peer wanted to go.
+   */
+  readonly port?: number | 'any';
   /** Length of the accept queue, at most `somaxconn`. Default 511, as Node. */
   readonly backlog?: number;
   /**
@@ -133,6 +147,8 @@ export interface ConnectOptions {
    * twice: for requests that may be repeated.
    */
   readonly fastOpen?: boolean;
+  /** Set before the SYN leaves. */
+  readonly options?: TcpOptions;
   readonly events?: SocketEvents;
 }
 

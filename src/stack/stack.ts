@@ -11,11 +11,12 @@ import { retransmissionsIn } from './half-open.ts';
 import type { Host } from './host.ts';
 import { Input } from './input.ts';
 import { IpCounters } from './ip-counters.ts';
-import { Listener } from './listener.ts';
+import { ANY_PORT, Listener } from './listener.ts';
 import { type ConnectionRow, rows, type StackStats, stats } from './netstat.ts';
 import { Port } from './port.ts';
 import { EphemeralPorts } from './ports.ts';
 import { type ConnectOptions, type ListenOptions, StackError, type TcpListener, type TcpSocket } from './socket.ts';
+import { checkTcpOptions } from './tcp-options.ts';
 import type { StackWarning } from './warnings.ts';
 
 export interface StackOptions {
@@ -133,15 +134,22 @@ export class Stack {
   listen(options: ListenOptions, onSocket?: (socket: TcpSocket) => void): TcpListener {
     const { address: asked, family, port = 0, backlog = DEFAULT_BACKLOG } = options;
     this.#mustBeOpen();
-    checkPort(port);
+    if (port !== 'any') checkPort(port);
     const address = asked === undefined || asked.isUnspecified ? null : asked;
     const only = address === null ? (family ?? (asked?.family === 4 ? 4 : null)) : address.family;
     if (address !== null && !this.#addresses.has(address)) {
       throw new StackError('EADDRNOTAVAIL', `${address} is not an address of this stack: add it to a device first`);
     }
     const { listeners } = this.#engine;
-    const chosen = port || this.#ephemeral.pick(address, null, 0, (p) => listeners.free(address, only, p));
-    if (chosen === 0) throw new StackError('EADDRINUSE', 'all ports of ip_local_port_range are in use: widen it');
+    const transparent = port === 'any';
+    if (transparent && address !== null) {
+      throw new StackError('EINVAL', `a listener for any port is for every address: leave ${address} out`);
+    }
+    const chosen = transparent
+      ? ANY_PORT
+      : port || this.#ephemeral.pick(address, null, 0, (p) => listeners.free(address, only, p));
+    if (chosen === 0 && !transparent)
+      throw new StackError('EADDRINUSE', 'all ports of ip_local_port_range are in use: widen it');
     const length = Math.min(Math.max(0, backlog), this.config.somaxconn);
     const listener = new Listener(this.#engine, address, chosen, only, length);
     listener.deferAccept = retransmissionsIn(options.deferAccept ?? 0, this.config);
@@ -161,8 +169,9 @@ export class Stack {
    * where the ports or the four-tuple are taken, EADDRNOTAVAIL, EINVAL.
    */
   connect(options: ConnectOptions): TcpSocket {
-    const { remotePort, localPort = 0, events } = options;
+    const { remotePort, localPort = 0 } = options;
     this.#mustBeOpen();
+    if (options.options !== undefined) checkTcpOptions(options.options);
     checkPort(localPort);
     checkPort(remotePort);
     // RFC 1122 §3.2.1.3: "this host"; as everywhere, it means the loopback address.
@@ -178,7 +187,7 @@ export class Stack {
     }
     if (!this.#addresses.has(local)) throw new StackError('EADDRNOTAVAIL', `${local} is not an address of this stack`);
     const tuple = this.#tuple(local, localPort, remote, remotePort, hop.device.isLoopback);
-    return this.#engine.connect(tuple, hop.device, events, options.fastOpen === true, options.data);
+    return this.#engine.connect(tuple, hop.device, options);
   }
 
   /** Ends every TIME-WAIT now, as `tcpdrop -s TIME_WAIT` does. */
