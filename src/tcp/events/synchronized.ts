@@ -64,7 +64,8 @@ function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | nu
   if (tcb.state === TIME_WAIT && !tcb.config.answerTimeWaitWithoutAck && (segment.flags & (ACK | RST)) === 0)
     return 'no ACK';
   const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
-  if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST)) return 'timestamp missing';
+  // A SYN without is from a peer that has begun anew, and is to be challenged as any other.
+  if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST) && !segment.has(SYN)) return 'timestamp missing';
   if (isOldDuplicate(tcb, segment, now)) {
     tcb.env.counters.PAWSEstab++;
     answerUnacceptable(tcb, numbered, now);

@@ -74,3 +74,14 @@ describe('RFC 9293 §3.1 options', () => {
     expect(t.user.receive()).toBe(10);
   });
 });
+
+describe('RFC 5961 §4.2 with timestamps', () => {
+  it('RFC 5961 §4.2: a SYN without timestamps, from a peer that has begun anew, is challenged too', () => {
+    const t = established({ ts: true });
+    t.peer('S 1:1 <mss 1460>');
+    t.expect('. 1:1 ack 1');
+    t.peer('S 900000000:900000000 <>');
+    t.expect('. 1:1 ack 1');
+    t.state('ESTABLISHED');
+  });
+});
