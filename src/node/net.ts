@@ -6,6 +6,9 @@ import { Stack } from '../stack/stack.ts';
 import { NodeHost } from './host.ts';
 import { createNet } from './net/create-net.ts';
 
+export type { TcpInfo } from '../stack/tcp-info.ts';
+export type { TcpOptions } from '../stack/tcp-options.ts';
+export type { BacklogInfo, BeyondServer, BeyondSocket } from './net/beyond.ts';
 export { createNet, type Net, type NetOptions } from './net/create-net.ts';
 
 // Open sockets keep the process alive, not what a closed one leaves behind (TIME-WAIT).

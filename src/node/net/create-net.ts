@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 import type { Stack } from '../../stack/stack.ts';
 import { Hold } from '../host.ts';
 import { type Callback, normalize } from './arguments.ts';
+import { goBeyond } from './beyond.ts';
 import { callable } from './callable.ts';
 import { type ConnectSettings, connectPath } from './connect.ts';
 import { HOME, type Lookup, type NetHome } from './home.ts';
@@ -69,6 +70,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
     setUpServer(self, settings, listener);
   });
   for (const { prototype } of [OurSocket, OurServer]) Object.defineProperty(prototype, HOME, { value: home });
+  goBeyond(OurSocket.prototype, OurServer.prototype);
 
   function connect(...args: unknown[]): Socket | nodeNet.Socket {
     const normalized = normalize(args);

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { SocketEvents, TcpSocket } from '../../stack/socket.ts';
 import type { Stack } from '../../stack/stack.ts';
+import { checkTcpOptions, type TcpOptions } from '../../stack/tcp-options.ts';
 import type { Failure } from '../../tcp/notices.ts';
 import { CLOSED, TIME_WAIT } from '../../tcp/state.ts';
 import { type Hold, turn } from '../host.ts';
@@ -57,6 +58,10 @@ export class TcpHandle implements SocketEvents {
   /** Bytes that one read gives at most. */
   readSize = LARGEST_READ;
   readonly fd = -1;
+  /** A listener for any port accepted it. */
+  isTransparent = false;
+  /** What `setOptions` was told. */
+  options: TcpOptions = {};
   readonly #home: Home;
   #resource: AsyncResource | null = null;
   #tcp: TcpSocket | null = null;
@@ -126,6 +131,7 @@ export class TcpHandle implements SocketEvents {
         remoteAddress,
         remotePort: port,
         events: this,
+        options: this.options,
         ...(local !== null && { localAddress: written(local.address).address, localPort: local.port }),
       });
     } catch (thrown) {
@@ -239,6 +245,18 @@ export class TcpHandle implements SocketEvents {
     this.#keepAlive = { on, delay };
     if (delay > 0) this.#tcp?.setKeepAlive(on, delay * 1_000_000, 1_000_000, 10);
     else this.#tcp?.setKeepAlive(on);
+  }
+
+  /** Before it connects, too. */
+  setOptions(options: TcpOptions): void {
+    checkTcpOptions(options);
+    this.options = { ...this.options, ...options };
+    this.#tcp?.setOptions(options);
+  }
+
+  /** The stack's end; null before it connects. */
+  get tcp(): TcpSocket | null {
+    return this.#tcp;
   }
 
   ref(): void {

@@ -27,6 +27,7 @@ export class ListenHandle implements ServerHandle {
   #listener: TcpListener | null = null;
   #address = UNSPECIFIED_V6;
   #mapped = false;
+  #transparent = false;
   /** Accepted, and not yet told. */
   #waiting: TcpHandle[] = [];
   #ref = true;
@@ -37,11 +38,12 @@ export class ListenHandle implements ServerHandle {
   }
 
   /** Starts to listen. Returns what went wrong. */
-  listen(text: string, port: number, backlog: number, ipv6Only: boolean): ErrorName | null {
+  listen(text: string, port: number | 'any', backlog: number, ipv6Only: boolean): ErrorName | null {
     const { address, mapped } = written(text);
     // An IPv6 listener for every address hears IPv4 too, unless it does not want to (IPV6_V6ONLY).
     const dual = address.family === 6 && address.isUnspecified && !ipv6Only;
     this.#address = address;
+    this.#transparent = port === 'any';
     this.#mapped = dual || mapped;
     try {
       this.#listener = this.#home.stack.listen({
@@ -55,6 +57,11 @@ export class ListenHandle implements ServerHandle {
     this.#listener.onConnection = () => this.#accept();
     this.#review();
     return null;
+  }
+
+  /** The stack's, while it listens. */
+  get listener(): TcpListener | null {
+    return this.#listener;
   }
 
   getAsyncId(): number {
@@ -93,7 +100,9 @@ export class ListenHandle implements ServerHandle {
 
   #accept(): void {
     for (let tcp = this.#listener?.accept(); tcp != null; tcp = this.#listener?.accept()) {
-      this.#waiting.push(TcpHandle.accepted(this.#home, tcp, this.#mapped));
+      const handle = TcpHandle.accepted(this.#home, tcp, this.#mapped);
+      handle.isTransparent = this.#transparent;
+      this.#waiting.push(handle);
       turn(ListenHandle.#tell, this);
     }
   }

@@ -91,6 +91,11 @@ export class Server extends EventEmitter {
     if (settings.signal !== undefined) this._closeOn(settings.signal);
     const none = args.length === 0 || typeof args[0] === 'function';
     if (none || ('port' in settings && settings.port === undefined) || settings.port === null) settings.port = 0;
+    // Beyond node:net (`beyond.ts`): a listener for any port of any address.
+    if ((settings.port as unknown) === 'any') {
+      this._bind(null, 'any', backlog, settings.ipv6Only ?? false);
+      return this;
+    }
     if (typeof settings.port === 'number' || typeof settings.port === 'string') {
       const port = checkPort(settings.port, 'options.port');
       const { host, ipv6Only = false } = settings;
@@ -123,10 +128,10 @@ export class Server extends EventEmitter {
   }
 
   /** No address: every address, of both families where there are both. */
-  private _bind(address: string | null, port: number, backlog: number, ipv6Only: boolean): void {
+  private _bind(address: string | null, port: number | 'any', backlog: number, ipv6Only: boolean): void {
     const handle = new ListenHandle(this[HOME]);
     const host = address ?? '::';
-    this._listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only), host, port);
+    this._listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only), host, port === 'any' ? 0 : port);
   }
 
   private _listenOn<H extends ServerHandle>(

@@ -116,6 +116,7 @@ export class Socket extends Duplex implements HandleOwner {
     const handle = new TcpHandle(this[HOME]);
     if (this._handle !== null) {
       if (!this._handle.hasRef()) handle.unref();
+      handle.options = this._handle.options;
       this._handle.owner = null;
     }
     attach(this, handle);

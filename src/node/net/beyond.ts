@@ -1,0 +1,75 @@
+import type { TcpInfo } from '../../stack/tcp-info.ts';
+import type { TcpOptions } from '../../stack/tcp-options.ts';
+import type { Name } from './address.ts';
+import { ListenHandle } from './listen-handle.ts';
+import type { Server } from './server.ts';
+import type { Socket } from './socket.ts';
+
+/**
+ * What sockets of a stack have beyond `node:net`'s. Their types are Node's, so it is asked for by name:
+ *
+ * ```ts
+ * const socket = net.connect(7) as net.Socket & BeyondSocket;
+ * ```
+ */
+export interface BeyondSocket {
+  /** Linux's TCP_INFO; null before it connects and after it is closed. */
+  tcpInfo(): TcpInfo | null;
+  /** What setsockopt(2) can set, at any time: before `connect`, too. Times in µs. Throws a RangeError for what makes no sense. */
+  setTcpOptions(options: TcpOptions): this;
+  /** Where the peer wanted to go, of a socket that a server for any port accepted. */
+  readonly originalDestination:
+    | { readonly address: string; readonly family: string; readonly port: number }
+    | undefined;
+}
+
+/** What servers on a stack have beyond `node:net`'s; `listen({ port: 'any' })` is one for every port and every address. */
+export interface BeyondServer {
+  /** Null where it does not listen. */
+  backlogInfo(): BacklogInfo | null;
+}
+
+export interface BacklogInfo {
+  /** Connections whose handshake goes on. */
+  readonly synQueue: number;
+  /** Connections that wait for `'connection'`, and how many may, less one. */
+  readonly acceptQueue: number;
+  readonly backlog: number;
+  /** What was lost because a queue was full. */
+  readonly overflows: number;
+}
+
+/** Gives it to the classes of a stack's `net`. */
+export function goBeyond(socket: Socket, server: Server): void {
+  define(socket, {
+    tcpInfo(this: Socket): TcpInfo | null {
+      return this._handle?.tcp?.info() ?? null;
+    },
+    setTcpOptions(this: Socket, options: TcpOptions): Socket {
+      if (this._handle === null) this.once('connect', () => this._handle?.setOptions(options));
+      else this._handle.setOptions(options);
+      return this;
+    },
+  });
+  Object.defineProperty(socket, 'originalDestination', {
+    configurable: true,
+    get(this: Socket): Name | undefined {
+      return this._handle?.isTransparent ? this.address() : undefined;
+    },
+  });
+  define(server, {
+    backlogInfo(this: Server): BacklogInfo | null {
+      const listener = this._handle instanceof ListenHandle ? this._handle.listener : null;
+      if (listener === null) return null;
+      const { synQueue, acceptQueue, backlog, overflows } = listener;
+      return { synQueue, acceptQueue, backlog, overflows };
+    },
+  });
+}
+
+/** As a class's own methods are. */
+function define(prototype: object, methods: Record<string, (...args: never[]) => unknown>): void {
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
+  }
+}
