@@ -1,6 +1,6 @@
 import type { Frame } from '../link/device.ts';
 import type { Middlebox, Way } from './middlebox/middlebox.ts';
-import { copyFrame, rewrite } from './packet.ts';
+import { copyFrame, flipBit, rewrite } from './packet.ts';
 import { type Arrivals, Pipe, type PipeOptions } from './pipe.ts';
 import type { Wire } from './wire.ts';
 
@@ -86,6 +86,10 @@ export class Link {
         wire.changed(frame, 'held', this.name);
         verdict.hold.take(frame, (held) => this.#through(held, direction, 0));
         return;
+      case 'corrupt':
+        flipBit(frame, wire.random.next());
+        wire.changed(frame, 'a bit turned over on the way', this.name);
+        break;
       case 'mutate': {
         const changed = rewrite(frame, verdict.change);
         if (changed === null) break;

@@ -24,6 +24,7 @@ export type Verdict =
   | { readonly kind: 'delay'; readonly by: number }
   | { readonly kind: 'duplicate'; readonly after: number }
   | { readonly kind: 'hold'; readonly hold: Hold }
+  | { readonly kind: 'corrupt' }
   | { readonly kind: 'mutate'; readonly change: (segment: Segment, ip: IpHeader) => void };
 
 /** Decides about a packet, or leaves it (undefined) to the next rule. */
@@ -118,6 +119,11 @@ export class Rules {
   /** These are changed on the way. The checksum is made right again. */
   mutate(matcher: Matcher, change: (segment: Segment, ip: IpHeader) => void, which: Which = {}): Rule {
     return this.add(when(matcher, which, () => ({ kind: 'mutate', change })));
+  }
+
+  /** One bit of these arrives turned over: the checksum is to find that. */
+  corrupt(matcher: Matcher, which: Which = {}): Rule {
+    return this.add(when(matcher, which, () => ({ kind: 'corrupt' })));
   }
 
   /** These are stopped until `release()` of what is returned. */

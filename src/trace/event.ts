@@ -56,6 +56,8 @@ export interface SegmentEvent extends EventBase {
   readonly lost?: string;
   /** What else the network did to it. */
   readonly remark?: string;
+  /** Neither end made it: its numbers say nothing about the connection. */
+  readonly forged?: true;
 }
 
 export interface StateEvent extends EventBase {

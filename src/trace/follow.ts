@@ -78,8 +78,27 @@ export class Follower {
     return this.#sent.out.windowScale >= 0 && this.#sent.in.windowScale >= 0;
   }
 
+  /** One that neither end sent: in the terms of the connection, which does not take notice. */
+  #glance(segment: SegmentRecord, direction: 'in' | 'out'): Seen {
+    const own = this.#sent[direction];
+    const other = this.#sent[direction === 'out' ? 'in' : 'out'];
+    const seq = own.peek(segment.seq);
+    return {
+      seq,
+      end: seq + sequenceLength(segment),
+      ack: segment.flags & ACK ? other.peek(segment.ack) : null,
+      window: segment.window,
+      sack: [],
+      retransmission: false,
+      acksSyn: false,
+      acksFin: false,
+      landmark: '',
+    };
+  }
+
   see(event: SegmentEvent): Seen {
     const { segment, direction } = event;
+    if (event.forged && this.#sent[direction].known) return this.#glance(segment, direction);
     const own = this.#sent[direction];
     const other = this.#sent[direction === 'out' ? 'in' : 'out'];
     const isSyn = (segment.flags & SYN) !== 0;

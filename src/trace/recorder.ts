@@ -18,6 +18,7 @@ export interface RecorderOptions {
 export interface SegmentFate {
   readonly lost?: string;
   readonly remark?: string;
+  readonly forged?: true;
 }
 
 /** The events of one connection: its first and its last ones, and how many were left out between them. */

@@ -195,7 +195,7 @@ export class Stage {
     spec.change?.(segment);
     if (spec.from === 'client' && spec.address === undefined) {
       const tuple = { localAddress: from, localPort: spec.port, remoteAddress: to, remotePort: spec.to };
-      this.#recorder.segment('out', tuple, segment, this.net.now, { remark: spec.remark[this.language] });
+      this.#recorder.segment('out', tuple, segment, this.net.now, { remark: spec.remark[this.language], forged: true });
     }
     const frame = segmentFrame(from, to, segment);
     this.link.send(frame, spec.from === 'client' ? 'forward' : 'back');

@@ -1,0 +1,196 @@
+import { StackError } from '../../stack/socket.ts';
+import { diff } from '../../wire/seq.ts';
+import type { SimSocket } from '../socket.ts';
+import { configured, DELAY, knob, type Scenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
+import { t } from './text.ts';
+
+/** Limits that can be set, and what they cost. */
+export const TUNING: readonly Scenario[] = [
+  {
+    name: 'tw-max-buckets',
+    chapter: 'tuning',
+    title: t('tcp_max_tw_buckets: the newest is not kept', 'tcp_max_tw_buckets：不保留的是最新的'),
+    text: t(
+      'When so many connections are in TIME-WAIT, the next one to enter is not kept, and the older ones stay: it is closed at once, without its 2 MSL, and a counter and a warning say so. The default follows the memory of the machine. Lowering it saves a few bytes and gives up the protection.',
+      '处于 TIME-WAIT 的连接达到上限时，新进入的那个不再保留，旧的继续等待：新的立即关闭，没有 2 MSL 的保护，并有计数和警告。默认值随内存而定。' +
+        '调低它只省下少量内存，失去的却是保护。',
+    ),
+    rfc: ['RFC 9293 §3.6', 'RFC 1337'],
+    knobs: [
+      DELAY,
+      knob('limit', 0, 100, 2, 'connections', t('tcp_max_tw_buckets', 'tcp_max_tw_buckets')),
+      knob('closes', 1, 200, 5, 'connections', t('connections that are closed', '关闭的连接数')),
+    ],
+    capture: 'tw_buckets_overflow',
+    setting: (value) => ({ client: configured({ tcp_max_tw_buckets: value('limit') }) }),
+    async script(stage) {
+      stage.server.listen(80).serve(async (s) => {
+        await s.readAll();
+        s.close();
+      });
+      const ports: number[] = [];
+      for (let i = 0; i < stage.knob('closes'); i++) ports.push(await shortLife(stage));
+      const [limit, closes] = [stage.knob('limit'), stage.knob('closes')];
+      const waiting = stage.client.stack.connections().filter((row) => row.state === 'TIME-WAIT');
+      stage.check(t('as many wait as are allowed', '等待的恰为上限'), waiting.length === Math.min(limit, closes));
+      stage.check(
+        t('the oldest ones', '留下的是最早的'),
+        waiting.every((row) => ports.slice(0, limit).includes(row.localPort)),
+      );
+      stage.check(
+        t('the others are counted', '其余的计入计数器'),
+        stage.client.stack.counters.TCPTimeWaitOverflow === Math.max(0, closes - limit),
+      );
+    },
+  },
+  {
+    name: 'tw-port-exhaustion',
+    chapter: 'tuning',
+    title: t('Short connections use up the ports', '短连接耗尽端口'),
+    text: t(
+      'A client that opens, closes first, and opens again leaves each port in TIME-WAIT for a minute. With 28,232 ports that is 470 connections a second to one server, and no more: connect() fails with EADDRNOTAVAIL. The server has no such limit; it uses one port. The remedy is fewer connections.',
+      '客户端不断建连接、先关闭、再建，每个端口都要在 TIME-WAIT 里待一分钟。端口有 28 232 个，对同一个服务器每秒最多约 470 个连接，再多 connect() 就以 EADDRNOTAVAIL 失败。' +
+        '服务器没有这个限制，它只用一个端口。根治的办法是少建连接。',
+    ),
+    rfc: ['RFC 6056', 'RFC 9293 §3.6'],
+    knobs: [DELAY, knob('ports', 1, 200, 8, 'ports', t('how many the client may use', '客户端可用的端口数'))],
+    setting: (value) => ({ client: configured({ ip_local_port_range: [40_000, 39_999 + value('ports')] }) }),
+    async script(stage) {
+      stage.server.listen(80).serve(async (s) => {
+        await s.readAll();
+        s.close();
+      });
+      for (let i = 0; i < stage.knob('ports'); i++) await shortLife(stage);
+      const refused = tryConnect(stage);
+      stage.check(t('then there is no port left', '此后再没有可用端口'), refused === 'EADDRNOTAVAIL');
+      await stage.sleep(61_000);
+      const later = tryConnect(stage);
+      stage.check(t('until the wait is over', '等待结束后才有'), typeof later !== 'string');
+      stage.check(
+        t('the server had one port all the time', '服务器自始至终只用一个端口'),
+        new Set(stage.server.stack.connections().map((row) => row.localPort)).size === 1,
+      );
+    },
+  },
+  {
+    name: 'life-idle-cost',
+    chapter: 'tuning',
+    title: t('What an idle connection costs', '空闲连接的代价'),
+    text: t(
+      'Memory for its control block at both ends, and nothing else: no packets, no timers, no work for the network card. What limits a server with many idle connections is memory and file descriptors.',
+      '两端各一份控制块的内存，仅此而已：没有包，没有定时器，网卡也无事可做。限制大量空闲连接的是内存和文件描述符。',
+    ),
+    rfc: ['RFC 9293 §3.3.1'],
+    knobs: [
+      DELAY,
+      knob('connections', 1, 2000, 100, 'connections', t('how many', '连接数')),
+      knob('hours', 1, 240, 24, 'h', t('how long', '多久')),
+    ],
+    async script(stage) {
+      const listener = stage.server.listen(80);
+      const sockets: SimSocket[] = [];
+      for (let i = 0; i < stage.knob('connections'); i++) {
+        sockets.push(stage.client.connect(stage.server, 80));
+        await listener.accept();
+      }
+      await stage.sleep(1000);
+      const before = stage.sent.length;
+      await stage.sleep(3_600_000 * stage.knob('hours'));
+      const { timers, buffered, connections } = stage.server.stack.stats();
+      stage.check(t('no packets', '没有包'), stage.sent.length === before);
+      stage.check(t('no timers and no buffers', '没有定时器，也不占缓冲区'), timers === 0 && buffered === 0);
+      stage.check(t('all are there', '连接都还在'), connections === stage.knob('connections'));
+    },
+  },
+  {
+    name: 'tune-nagle',
+    chapter: 'tuning',
+    title: t("Nagle's algorithm and TCP_NODELAY", 'Nagle 算法与 TCP_NODELAY'),
+    text: t(
+      'While something small is not acknowledged, further small writes are gathered: one small segment in flight at a time. With delayed acknowledgments at the other end a program that writes its request in two pieces and waits loses 40 ms each time; TCP_NODELAY, or one write, avoids it.',
+      '只要还有小报文段未被确认，后续的小块写入就先攒着：同一时间最多只有一个小报文段在途。若对端又延迟确认，把请求分两次写出再等应答的程序，每次都会白等 40 毫秒；' +
+        '设置 TCP_NODELAY，或者一次写完，就能避免。',
+    ),
+    rfc: ['RFC 9293 §3.7.4', 'RFC 896'],
+    knobs: [DELAY, knob('nodelay', 0, 1, 0, '0 | 1', t('TCP_NODELAY', 'TCP_NODELAY'))],
+    setting: () => ({ server: configured({ quickAcks: 0 }) }),
+    async script(stage) {
+      const { client, server } = await stage.open();
+      await stage.quiet();
+      // The first ACK opens the window, too, and is not delayed.
+      client.offer('hello');
+      await server.read();
+      await stage.sleep(500);
+      client.tcp.setNoDelay(stage.knob('nodelay') === 1);
+      const began = stage.net.elapsed;
+      client.offer('head ');
+      client.offer('body');
+      let heard = 0;
+      while (heard < 9) heard += (await server.read())!.length;
+      const took = stage.net.elapsed - began;
+      const nodelay = stage.knob('nodelay') === 1;
+      stage.check(
+        t(
+          'the second piece waits for the ACK of the first, unless NODELAY is set',
+          '除非设置 NODELAY，第二块要等第一块的确认',
+        ),
+        nodelay ? took === stage.delay : took >= 3 * stage.delay && took > 30_000,
+      );
+    },
+  },
+  {
+    name: 'tune-window-scale',
+    chapter: 'tuning',
+    title: t('Without window scaling: 64 KiB a round trip', '没有窗口扩大：每个往返 64 KiB'),
+    text: t(
+      'The window field has 16 bits. Without the option no more than 65,535 bytes may be on their way, so a long way makes a fast link slow: 64 KiB for each round trip. The option is agreed on in the SYNs; a box that strips it there slows the whole connection down.',
+      '窗口字段只有 16 位。没有这个选项，在途数据最多 65 535 字节，线路一长，再快的链路也快不起来：每个往返只能传 64 KiB。' +
+        '选项在 SYN 里协商；途中若有设备把它剥掉，整条连接都会变慢。',
+    ),
+    rfc: ['RFC 7323 §2'],
+    knobs: [{ ...DELAY, from: 10 }, knob('scaling', 0, 1, 0, '0 | 1', t('both sides scale', '双方启用窗口扩大'))],
+    setting: (value) => ({
+      client: configured({ tcp_window_scaling: value('scaling') === 1 }),
+      server: configured({ initialWindow: 100 }),
+    }),
+    async script(stage) {
+      const { client, server } = await stage.open();
+      let most = 0;
+      const stop = stage.net.observe(() => {
+        const { sndNxt, sndUna } = stage.tcb(server);
+        most = Math.max(most, diff(sndNxt, sndUna));
+      });
+      const writing = server.write(1_000_000).then(() => server.close());
+      const heard = await client.readAll();
+      await writing;
+      stop();
+      client.close();
+      stage.check(t('all arrives', '全部送达'), heard.length === 1_000_000);
+      stage.check(
+        t('without scaling never more than 65,535 bytes in flight', '没有窗口扩大时，在途数据从不超过 65 535 字节'),
+        most <= 65_535 === (stage.knob('scaling') === 0),
+      );
+    },
+  },
+];
+
+/** Opens, closes first, and leaves a TIME-WAIT behind. The port. */
+async function shortLife(stage: Stage): Promise<number> {
+  const socket = stage.client.connect(stage.server, 80);
+  await socket.opened;
+  socket.close();
+  await socket.closed;
+  await stage.quiet();
+  return socket.tcp.localPort;
+}
+
+function tryConnect(stage: Stage): SimSocket | string {
+  try {
+    return stage.client.connect(stage.server, 80);
+  } catch (error) {
+    if (!(error instanceof StackError)) throw error;
+    stage.api('client', `connect(): ${error.code}`);
+    return error.code;
+  }
+}
