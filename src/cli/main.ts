@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
+import { profiles } from '../tcp/config.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { Failure, firstLine } from './failure.ts';
+import { type PacketdrillOptions, packetdrill } from './packetdrill.ts';
 import { type ScenarioOptions, scenario } from './scenario.ts';
 import { type ServeOptions, serve } from './serve.ts';
 import { SUBNETS } from './tun-stack.ts';
@@ -24,6 +26,10 @@ function port(text: string): number {
 function wholeNumber(text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number.');
   return Number(text);
+}
+
+function gathered(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
 }
 
 /** The first subnet that is given replaces the default ones. */
@@ -99,6 +105,23 @@ function program(finish: (status: number) => void): Command {
     .action(async (name: string | undefined, knobs: string[], options: ScenarioOptions) =>
       finish(await scenario(name, knobs, options)),
     );
+
+  top
+    .command('packetdrill')
+    .description('run packetdrill scripts against the stack, in virtual time')
+    .argument('<files...>', 'scripts, or directories of them')
+    .addHelpText('before', 'Example: synfin packetdrill --profile freebsd --ladder handshake.pkt\n')
+    .addOption(new Option('--profile <name>', 'whose choices').choices(Object.keys(profiles)).default('linux'))
+    .option('--strict', 'options in order and with NOPs, windows by value, buffer sizes')
+    .option('--ipv6', 'over IPv6, where a script does not say')
+    .option('--define <name[=value]>', 'what #ifdef and cookies know; may be repeated', gathered, [])
+    .option('--list <file>', 'a table of scripts in the one directory: path, class, group, needed', gathered, [])
+    .option('--ladder', 'the segments of scripts that pass, too')
+    .option('--json <file>', 'save an object for each script; - for standard output')
+    .option('--junit <file>', 'save what build servers read; - for standard output')
+    .option('--seed <number>', 'of what is random', wholeNumber, 1)
+    .option('--plain', 'no colour')
+    .action((files: string[], options: PacketdrillOptions) => finish(packetdrill(files, options)));
 
   return top;
 }
