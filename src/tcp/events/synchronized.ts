@@ -73,18 +73,21 @@ function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | nu
   }
   // Of a RST only the number counts, whatever text it brings (SHLD-2) and however small the window is (MUST-66; RFC 5961 §3.2).
   if (segment.has(RST)) return isInWindow(tcb, segment.seq) ? null : 'RST outside window';
-  if (isAcceptable(tcb, segment) || isHandshakeSynAck(tcb, segment)) {
+  const handshake = isHandshakeSynAck(tcb, segment);
+  if (tcb.state === SYN_RECEIVED && segment.has(SYN) && segment.seq === tcb.irs && !handshake) {
+    // The peer's SYN again: our SYN,ACK is lost or late. Sending it again says more than an ACK, which a peer in SYN-SENT ignores. Its text may
+    // reach into the window.
+    tcb.lastHeard = now;
+    retractEcn(tcb, segment);
+    resendSyn(tcb, now);
+    return 'sequence number';
+  }
+  if (isAcceptable(tcb, segment) || handshake) {
     tcb.lastHeard = now;
     restartKeepAlive(tcb, now);
     return null;
   }
   tcb.lastHeard = now;
-  if (tcb.state === SYN_RECEIVED && segment.has(SYN) && segment.seq === tcb.irs) {
-    // The peer's SYN again: our SYN,ACK is lost or late. Sending it again says more than an ACK, which a peer in SYN-SENT ignores.
-    retractEcn(tcb, segment);
-    resendSyn(tcb, now);
-    return 'sequence number';
-  }
   if (behindClosedWindow(tcb, segment)) return null;
   if (tcb.state === TIME_WAIT && segment.has(FIN)) restartTimeWait(tcb, now);
   noteDuplicateText(tcb, segment);

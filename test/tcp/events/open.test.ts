@@ -137,6 +137,15 @@ describe('RFC 9293 §3.5 opening passively', () => {
     t.state('CLOSED');
   });
 
+  it('RFC 9293 §3.10.7.4, first: also a SYN with text', () => {
+    const t = ladder();
+    t.peer('S 0:100');
+    t.expect('S. 0:0 ack 1');
+    t.peer('S 0:100');
+    t.expect('S. 0:0 ack 1');
+    t.state('SYN-RECEIVED');
+  });
+
   it('RFC 9293 §3.10.7.4, first: the SYN again means that our SYN+ACK is lost: it is sent again', () => {
     const t = inState('SYN-RECEIVED');
     t.wait(0.3);
