@@ -44,12 +44,16 @@ export class Lexer {
 
   /** Whether the next thing is this; takes it if so. */
   take(token: string): boolean {
+    const { at } = this;
     this.skip();
-    if (!this.text.startsWith(token, this.at)) return false;
     // A word ends where it ends: `win` is not the start of `window`.
-    if (/\w$/.test(token) && /\w/.test(this.text[this.at + token.length] ?? '')) return false;
-    this.at += token.length;
-    return true;
+    const goesOn = /\w$/.test(token) && /\w/.test(this.text[this.at + token.length] ?? '');
+    if (this.text.startsWith(token, this.at) && !goesOn) {
+      this.at += token.length;
+      return true;
+    }
+    this.at = at;
+    return false;
   }
 
   expect(token: string): void {
@@ -65,10 +69,11 @@ export class Lexer {
 
   /** What matches `pattern` (sticky, no flags but y) here, or null. */
   match(pattern: RegExp): RegExpExecArray | null {
+    const { at } = this;
     this.skip();
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text);
-    if (found !== null) this.at += found[0].length;
+    this.at = found === null ? at : this.at + found[0].length;
     return found;
   }
 
@@ -85,7 +90,9 @@ export class Lexer {
     return text;
   }
 
+  /** What comes next, for a message. */
   rest(): string {
+    this.skip();
     return this.text.slice(this.at, this.at + 24).split('\n')[0]!;
   }
 }

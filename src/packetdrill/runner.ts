@@ -47,15 +47,16 @@ class Failure extends Error {}
 
 /** Runs a script against a stack of its own, in virtual time: the same seed, the same outcome. */
 export function runScript(script: Script, options: RunOptions): Outcome {
-  const run = new Run(script, options);
+  let run: Run | null = null;
   try {
+    run = new Run(script, options);
     run.all();
     return { verdict: 'pass', reason: '', line: 0, ladder: run.ladder };
   } catch (error) {
     const known = error instanceof Failure || error instanceof CodeError || error instanceof Unsupported;
     if (!known) throw error;
     const verdict = error instanceof Unsupported ? 'skip' : 'fail';
-    return { verdict, reason: error.message, line: run.line, ladder: run.ladder };
+    return { verdict, reason: error.message, line: run?.line ?? 0, ladder: run?.ladder ?? [] };
   }
 }
 
