@@ -225,7 +225,7 @@ export class Bbr implements CongestionControl {
     const mss = effectiveMss(tcb);
     if (this.minRtt === Number.POSITIVE_INFINITY || this.bandwidth.best === 0) return tcb.config.initialWindow * mss;
     const product = (this.bandwidth.best * this.minRtt) / 1e6;
-    const quantum = Math.max(2 * mss, Math.min(65_536, tcb.pacingRate / 1000));
+    const quantum = Math.max(2 * mss, Math.min(65_536, Math.floor(tcb.pacingRate / 1000)));
     return Math.ceil((gain * product) / mss) * mss + 3 * quantum;
   }
 
