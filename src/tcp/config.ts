@@ -58,6 +58,8 @@ export interface TcpConfig {
   readonly cwndDecay: boolean;
   /** CUBIC leaves its first slow start by HyStart++ (RFC 9406). */
   readonly hystart: boolean;
+  /** RFC 9406's L: segments by which one ACK may grow cwnd, its recommendation 8; 0: as many as it acknowledges, as Linux. */
+  readonly hystartLimit: number;
   /** Pace algorithms that do not ask for it, at these percentages of cwnd a round trip, in slow start and later. */
   readonly pacing: boolean;
   readonly tcp_pacing_ss_ratio: number;
@@ -161,6 +163,10 @@ export interface TcpConfig {
   readonly ecnSynRetries: number;
   /** Retransmissions of a SYN after which it has no options but MSS: FreeBSD's `rexmit_drop_options`; Infinity: never. */
   readonly synOptionRetries: number;
+  /** Whether the last segment of a burst carries PSH, as with Linux's segmentation offload. */
+  readonly pushBursts: boolean;
+  /** Whether a SYN's options stand as FreeBSD packs them (window scale first, no padding between), and not as Linux does. */
+  readonly packedSynOptions: boolean;
   /** Whether the receive buffer is rounded up to whole segments, and what fits it is accepted though it was not announced, as with FreeBSD. */
   readonly receiveBufferInSegments: boolean;
 
@@ -204,6 +210,7 @@ export const linux: TcpConfig = {
   abcLimit: 0,
   cwndDecay: true,
   hystart: true,
+  hystartLimit: 0,
   pacing: false,
   tcp_pacing_ss_ratio: 200,
   tcp_pacing_ca_ratio: 120,
@@ -252,6 +259,8 @@ export const linux: TcpConfig = {
   ackEverySecondSegment: false,
   ecnSynRetries: 0,
   synOptionRetries: Number.POSITIVE_INFINITY,
+  pushBursts: true,
+  packedSynOptions: false,
   receiveBufferInSegments: false,
   ip_local_port_range: [32_768, 60_999],
   ip_default_ttl: 64,
@@ -268,9 +277,11 @@ export const rfc9293: TcpConfig = {
   tcp_congestion_control: 'reno',
   abcLimit: 1,
   cwndDecay: false,
+  hystartLimit: 8,
   timeWait: 240 * SECOND,
   tcp_rfc1337: true,
   icmpWhileOpening: 'hard',
+  pushBursts: false,
   // With these intervals it is 3 minutes before a SYN is given up (MUST-23).
   tcp_syn_retries: 7,
   tcp_synack_retries: 7,
@@ -300,6 +311,8 @@ export const freebsd: TcpConfig = {
   repeatFinInAcks: true,
   ackEverySecondSegment: true,
   ecnSynRetries: 1,
+  pushBursts: false,
+  packedSynOptions: true,
   receiveBufferInSegments: true,
 };
 

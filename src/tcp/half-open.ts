@@ -3,7 +3,7 @@ import { AccEcn } from './accecn.ts';
 import type { TcpConfig } from './config.ts';
 import { ACC_ECN, type EcnMode } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
-import { optionLength } from './mss.ts';
+import { fitReceiveBuffer, optionLength } from './mss.ts';
 import { SYN_RECEIVED } from './state.ts';
 import { Tcb } from './tcb.ts';
 import type { FourTuple } from './trace.ts';
@@ -100,6 +100,7 @@ export function thawHalfOpen(
   tcb.lastAckSent = tcb.rcvNxt;
   tcb.rcvAdv = add(tcb.rcvNxt, synAckWindow(tcb));
   tcb.sndMss = Math.min(record.sndMss, pathMss);
+  fitReceiveBuffer(tcb);
   tcb.peerSegment = Math.min(record.sndMss, rcvMss) - optionLength(record.timestamps, 0);
   tcb.windowScaling = record.sndWindScale >= 0;
   if (tcb.windowScaling) {

@@ -30,3 +30,10 @@ export function agreeMss(tcb: Tcb, announced: number): void {
   const peer = announced < 0 ? defaultMss(tcb) : Math.max(announced, LEAST_MSS);
   tcb.sndMss = Math.min(peer, tcb.pathMss);
 }
+
+/** With `receiveBufferInSegments`: the receive buffer rounded up to whole segments, as FreeBSD has it. */
+export function fitReceiveBuffer(tcb: Tcb): void {
+  if (!tcb.config.receiveBufferInSegments) return;
+  const { receiveBuffer } = tcb;
+  receiveBuffer.capacity = Math.ceil(receiveBuffer.capacity / tcb.sndMss) * tcb.sndMss;
+}

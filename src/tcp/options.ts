@@ -1,6 +1,6 @@
 import { type Segment, SYN } from '../wire/segment.ts';
 import { agreeEcn } from './ecn.ts';
-import { agreeMss, optionLength } from './mss.ts';
+import { agreeMss, fitReceiveBuffer, optionLength } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
 import { takeUserTimeout } from './user-timeout.ts';
@@ -12,6 +12,7 @@ import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
   segment.mss = tcb.rcvMss;
+  segment.packed = config.packedSynOptions;
   if (!answering && tcb.retries > config.synOptionRetries) return;
   if (answering ? tcb.sackOk : config.tcp_sack) segment.sackPermitted = true;
   if (answering ? tcb.timestamps : config.tcp_timestamps) {
@@ -45,8 +46,5 @@ export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
   if (segment.userTimeout > 0) takeUserTimeout(tcb, segment);
   tcb.peerSegment = Math.min(tcb.sndMss, tcb.rcvMss) - optionLength(tcb.timestamps, 0);
   agreeEcn(tcb, segment);
-  if (config.receiveBufferInSegments) {
-    const { receiveBuffer } = tcb;
-    receiveBuffer.capacity = Math.ceil(receiveBuffer.capacity / tcb.sndMss) * tcb.sndMss;
-  }
+  fitReceiveBuffer(tcb);
 }

@@ -37,6 +37,9 @@ function acceptedWnd(tcb: Tcb): number {
 function advance(tcb: Tcb): number {
   const tellable = Math.min(tcb.receiveBuffer.space, LARGEST_FIELD << tcb.rcvWindScale);
   const free = tellable - rcvWnd(tcb);
+  // FreeBSD's edge moves with every octet, while the window is worth having.
+  if (tcb.config.receiveBufferInSegments && tellable >= Math.min(tcb.receiveBuffer.capacity >>> 2, tcb.rcvMss))
+    return Math.max(0, free);
   return free >= Math.min(tcb.receiveBuffer.capacity >>> 1, tcb.rcvMss) ? free : 0;
 }
 

@@ -68,6 +68,8 @@ export class Segment {
   accEcnE1b = -1;
   /** An MD5 (2385) or AO (5925) option was present. */
   hasSignature = false;
+  /** Outgoing: a SYN's options stand as FreeBSD packs them, and not as Linux does. */
+  packed = false;
 
   /** Text. Incoming: in `bytes`. Outgoing: in `source` when it is not null, else in `bytes`. */
   bytes: Uint8Array = NO_BYTES;
@@ -136,5 +138,6 @@ export class Segment {
     this.accEcnCeb = -1;
     this.accEcnE1b = -1;
     this.hasSignature = false;
+    this.packed = false;
   }
 }

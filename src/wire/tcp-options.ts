@@ -175,6 +175,7 @@ function readCookie(bytes: Uint8Array, at: number, length: number, into: Segment
  */
 export function optionsLength(segment: Segment): number {
   const syn = (segment.flags & SYN) !== 0;
+  if (syn && segment.packed) return packOptions(segment, scratch, 0);
   let length = segment.hasTimestamps ? 12 : 0;
   if (syn) {
     if (segment.mss >= 0) length += 4;
@@ -214,6 +215,7 @@ function cookieLength(segment: Segment, used: number): number {
  */
 export function writeOptions(segment: Segment, target: Uint8Array, at: number): number {
   const syn = (segment.flags & SYN) !== 0;
+  if (syn && segment.packed) return packOptions(segment, target, at);
   let next = at;
   if (syn && segment.mss >= 0) next = word(target, next, (MAXIMUM_SEGMENT_SIZE << 24) | (4 << 16) | segment.mss);
   const sackPermitted = syn && segment.sackPermitted;
@@ -232,6 +234,39 @@ export function writeOptions(segment: Segment, target: Uint8Array, at: number): 
   if (segment.accEcnE0b >= 0) next = writeAccurateEcn(segment, target, next);
   if (!syn) return writeSack(segment, target, next, next - at) - at;
   if (cookieLength(segment, next - at) > 0) next = writeCookie(segment, target, next);
+  return next - at;
+}
+
+const scratch = new Uint8Array(MAX_OPTIONS);
+
+/**
+ * A SYN's options as FreeBSD has them: window scale before SACK-permitted and timestamps, no padding but what aligns a field, and after the
+ * last an end-of-options, zeros to the word (MUST-69).
+ */
+function packOptions(segment: Segment, target: Uint8Array, at: number): number {
+  let next = at;
+  if (segment.mss >= 0) next = word(target, next, (MAXIMUM_SEGMENT_SIZE << 24) | (4 << 16) | segment.mss);
+  if (segment.windowScale >= 0) {
+    next = word(target, next, (NO_OPERATION << 24) | (WINDOW_SCALE << 16) | (3 << 8) | segment.windowScale);
+  }
+  if (segment.sackPermitted) {
+    target[next++] = SACK_PERMITTED;
+    target[next++] = 2;
+  }
+  if (segment.hasTimestamps) {
+    while (((next - at) & 3) !== 2) target[next++] = NO_OPERATION;
+    target[next++] = TIMESTAMPS;
+    target[next++] = 10;
+    next = word(target, next, segment.tsVal);
+    next = word(target, next, segment.tsEcr);
+  }
+  const { fastOpenLength } = segment;
+  if (fastOpenLength >= 0 && next - at + 2 + fastOpenLength <= MAX_OPTIONS) {
+    target[next++] = FAST_OPEN_COOKIE;
+    target[next++] = 2 + fastOpenLength;
+    for (let i = 0; i < fastOpenLength; i++) target[next++] = segment.fastOpenCookie[i]!;
+  }
+  while (((next - at) & 3) !== 0) target[next++] = END_OF_OPTIONS;
   return next - at;
 }
 

@@ -179,6 +179,20 @@ describe('writeOptions', () => {
     ]);
   });
 
+  it('packs a SYN as FreeBSD does', () => {
+    const syn = { flags: SYN, packed: true, mss: 1460, sackPermitted: true };
+    const stamped = { ...syn, hasTimestamps: true, tsVal: 1, tsEcr: 2 };
+    const stamps = [8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+    expect(write({ ...stamped, windowScale: 6 })).toEqual([2, 4, 5, 0xb4, 1, 3, 3, 6, 4, 2, ...stamps]);
+    expect(write({ ...stamped, sackPermitted: false })).toEqual([2, 4, 5, 0xb4, 1, 1, ...stamps]);
+    expect(write(syn)).toEqual([2, 4, 5, 0xb4, 4, 2, 0, 0]);
+    const cookie = { fastOpenLength: 4, fastOpenCookie: Uint8Array.of(9, 8, 7, 6) };
+    expect(write({ ...syn, ...cookie })).toEqual([2, 4, 5, 0xb4, 4, 2, 34, 6, 9, 8, 7, 6]);
+    const long = { fastOpenLength: 16, fastOpenCookie: new Uint8Array(16) };
+    expect(write({ ...stamped, windowScale: 6, ...long })).toHaveLength(40);
+    expect(write({ ...syn, flags: ACK })).toEqual([]);
+  });
+
   it('leaves out what does not fit', () => {
     expect(write({ flags: ACK, sackCount: 4, sack: edges })).toEqual([1, 1, 5, 34, ...blocks(4)]);
     expect(write({ flags: ACK, ...stamps, sackCount: 4, sack: edges })).toHaveLength(40);
