@@ -142,7 +142,7 @@ class HostEnd {
     this.name = name;
     this.device = new SimDevice(name, this, wire);
     const full = (frame: Frame) => wire.lost(frame, `the receive ring of ${host.name} is full`, host.name);
-    const take = (frames: Frame[]) => host.performAny(() => this.#deliver(frames));
+    const take = (frames: Frame[]) => host.arrive(() => this.#deliver(frames));
     this.#ring = ring === undefined ? null : new ReceiveRing(ring, wire.events, take, full);
   }
 
@@ -164,7 +164,7 @@ class HostEnd {
     if (this.#host.isDown) {
       for (const frame of frames) this.#wire.lost(frame, `${this.#host.name} is down`, this.#host.name);
     } else if (this.#ring !== null) this.#ring.add(frames);
-    else this.#host.performAny(() => this.#deliver(frames));
+    else this.#host.arrive(() => this.#deliver(frames));
   }
 
   #deliver(arrived: Frame[]): void {
@@ -206,7 +206,9 @@ export class SimHost {
   #stack: Stack;
   #down = false;
   #paused = false;
+  /** What is to be done when it goes on, and of that what takes in packets. */
   #waiting: (() => void)[] = [];
+  readonly #arrived: (() => void)[] = [];
 
   constructor(wire: Wire, name: string, addresses: readonly IpAddress[], options: HostOptions) {
     this.name = name;
@@ -242,6 +244,9 @@ export class SimHost {
     return this.#down;
   }
 
+  /** It crashed at least once: what lived before has heard of nothing since. */
+  hasCrashed = false;
+
   get isPaused(): boolean {
     return this.#paused;
   }
@@ -270,10 +275,12 @@ export class SimHost {
 
   /** The power goes: all state is lost, nothing is sent, nobody is told. */
   crash(): void {
+    this.hasCrashed = true;
     this.#down = true;
     this.#paused = false;
     this.#waiting = [];
     this.#boot.alive = false;
+    for (const lose of this.#arrived.splice(0)) lose();
   }
 
   /** Comes back with an empty memory: the same addresses, another stack. Listeners are to be opened anew. */
@@ -320,8 +327,15 @@ export class SimHost {
     task();
   }
 
-  performAny(task: () => void): void {
-    this.perform(this.#boot, task);
+  /** Takes in what arrived, later if the host is paused; it is lost where the host goes down before. */
+  arrive(deliver: () => void): void {
+    if (this.#paused) {
+      this.#arrived.push(deliver);
+      this.#waiting.push(() => this.#arrived.shift()?.());
+      return;
+    }
+    this.#wire.touched = true;
+    deliver();
   }
 
   #attach(end: HostEnd, first: boolean): void {

@@ -1,4 +1,5 @@
 /** `synfin/sim`: stacks in virtual time, on networks that misbehave as they are told. */
+export { type CampaignOptions, type CampaignResult, runCampaign } from './campaign.ts';
 export { TraceDigest } from './digest.ts';
 export { type Distribution, exponential, normal, pareto, uniform } from './distribution.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
@@ -16,6 +17,7 @@ export { Network, type NetworkOptions } from './network.ts';
 export type { PipeOptions } from './pipe.ts';
 export { CoDel, type CoDelOptions, DropTail, type DropTailOptions, type Queue } from './queue.ts';
 export { Random } from './random.ts';
+export { recordBetween } from './record.ts';
 export { SimRouter } from './router.ts';
 export {
   Hold,

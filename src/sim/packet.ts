@@ -6,7 +6,7 @@ import { finish, sum } from '../wire/checksum.ts';
 import { buildIp, ipHeaderLength, parseIp } from '../wire/ip.ts';
 import { IpHeader, TCP, TRUST_CHECKSUM } from '../wire/ip-header.ts';
 import { NOT_ECT, Segment } from '../wire/segment.ts';
-import { buildTcp, fillChecksum, parseTcp, TCP_CHECKSUM, tcpHeaderLength } from '../wire/tcp.ts';
+import { buildTcp, fillChecksum, parseTcp, TCP_CHECKSUM, tcpHeaderLength, verifyChecksum } from '../wire/tcp.ts';
 
 /** What a frame holds, taken apart when somebody asks. One serves all frames: it holds until the next `look`. */
 export class Sight {
@@ -81,15 +81,27 @@ export function copyFrame(frame: Frame): Frame {
   return copy;
 }
 
-/** A new frame like this one, with a segment (and addresses) that `change` has changed. Null where it holds no segment. */
+/**
+ * A new frame like this one, with a segment (and addresses) that `change` has changed. A checksum that was wrong stays wrong: whoever rewrites
+ * headers brings it up to date and does not vouch for the text. Null where it holds no segment.
+ */
 export function rewrite(frame: Frame, change: (segment: Segment, ip: IpHeader) => void): Frame | null {
   const sight = new Sight().look(frame);
   const { segment, ip } = sight;
   if (segment === null) return null;
+  const { payloadOffset, payloadLength } = ip;
+  const isWrong =
+    frame.checksum === CHECKSUM_COMPLETE &&
+    !verifyChecksum(frame.bytes, payloadOffset, payloadLength, ip.pseudoSum(TCP, payloadLength));
   segment.bytes = segment.bytes.slice(segment.payloadOffset, segment.payloadOffset + segment.payloadLength);
   segment.payloadOffset = 0;
   change(segment, ip);
-  return segmentFrame(ip.sourceAddress(), ip.destinationAddress(), segment, ip.hopLimit);
+  const changed = segmentFrame(ip.sourceAddress(), ip.destinationAddress(), segment, ip.hopLimit);
+  if (isWrong) {
+    const at = changed.offset + ipHeaderLength(ip.version) + TCP_CHECKSUM;
+    changed.bytes[at] = changed.bytes[at]! ^ 0xff;
+  }
+  return changed;
 }
 
 /** Turns one bit of the packet behind the IP header over: the checksum is to find that. */

@@ -9,6 +9,8 @@ export interface NatOptions {
   readonly address: string;
   /** A mapping that was not used for so long is forgotten. 5 minutes where not given. */
   readonly idle?: Duration;
+  /** A port that is free outside is kept, as most do (RFC 4787 §4.2.1). False where not given. */
+  readonly keepPorts?: boolean;
   /** First and last port that it gives out. */
   readonly ports?: readonly [number, number];
 }
@@ -27,6 +29,7 @@ export class Nat implements Middlebox {
   readonly #address: IpAddress;
   readonly #idle: number;
   readonly #ports: readonly [number, number];
+  readonly #keepPorts: boolean;
   readonly #byInside = new Map<string, Mapping>();
   readonly #byPort = new Map<number, Mapping>();
   readonly #sight = new Sight();
@@ -37,6 +40,7 @@ export class Nat implements Middlebox {
     this.addresses = [this.#address];
     this.#idle = micros(options.idle ?? '5min');
     this.#ports = options.ports ?? [20_000, 29_999];
+    this.#keepPorts = options.keepPorts ?? false;
     this.#next = this.#ports[0];
   }
 
@@ -86,19 +90,29 @@ export class Nat implements Middlebox {
       return there;
     }
     if (there !== undefined) this.#forget(there);
+    if (this.#keepPorts) {
+      const kept = this.#take(inside, insidePort, insidePort, now);
+      if (kept !== null) return kept;
+    }
     const [first, last] = this.#ports;
     for (let i = first; i <= last; i++) {
       const port = this.#next;
       this.#next = port === last ? first : port + 1;
-      const other = this.#byPort.get(port);
-      if (other !== undefined && now - other.used < this.#idle) continue;
-      if (other !== undefined) this.#forget(other);
-      const mapping = { inside, insidePort, outsidePort: port, used: now };
-      this.#byInside.set(key, mapping);
-      this.#byPort.set(port, mapping);
-      return mapping;
+      const mapping = this.#take(inside, insidePort, port, now);
+      if (mapping !== null) return mapping;
     }
     return null;
+  }
+
+  /** Maps to this port, if nobody uses it. */
+  #take(inside: IpAddress, insidePort: number, outsidePort: number, now: number): Mapping | null {
+    const other = this.#byPort.get(outsidePort);
+    if (other !== undefined && now - other.used < this.#idle) return null;
+    if (other !== undefined) this.#forget(other);
+    const mapping = { inside, insidePort, outsidePort, used: now };
+    this.#byInside.set(`${inside}|${insidePort}`, mapping);
+    this.#byPort.set(outsidePort, mapping);
+    return mapping;
   }
 
   #forget(mapping: Mapping): void {
