@@ -121,7 +121,8 @@ function behindClosedWindow(tcb: Tcb, segment: Segment): boolean {
  */
 function repeatsToEdge(tcb: Tcb, segment: Segment): boolean {
   const repeats = segment.len > 0 && add(segment.seq, segment.len) === tcb.rcvNxt;
-  return repeats && (segment.flags & (ACK | SYN)) === ACK && gt(segment.ack, tcb.sndUna);
+  if (!repeats || (segment.flags & (ACK | SYN)) !== ACK) return false;
+  return gt(segment.ack, tcb.sndUna) && le(segment.ack, tcb.sndNxt);
 }
 
 /** RFC 2883 §4.1: a whole duplicate below RCV.NXT is reported by the ACK it gets. */

@@ -85,3 +85,13 @@ describe('RFC 5961 §4.2 with timestamps', () => {
     t.state('ESTABLISHED');
   });
 });
+
+describe('RFC 9293 §3.10.7.4, first: what repeats up to RCV.NXT', () => {
+  it('RFC 9293 §3.10.7.4, first: gets one answer, where its ACK is of what was never sent', () => {
+    const t = inState('SYN-RECEIVED');
+    t.peer('P. 0:1 ack 2');
+    t.expect('. 1:1 ack 1');
+    t.expectSilence();
+    t.state('SYN-RECEIVED');
+  });
+});
