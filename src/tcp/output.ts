@@ -158,6 +158,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
 function sendNew(tcb: Tcb, now: number): void {
   if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0 && tcb.sndWnd > 0) resumeWindow(tcb, now);
   let blocked = false;
+  let sent = 0;
   if (tcb.mtuProbe !== null) sendProbe(tcb, tcb.mtuProbe, now);
   while (!tcb.finSent) {
     const mss = segmentRoom(tcb);
@@ -186,7 +187,11 @@ function sendNew(tcb: Tcb, now: number): void {
     }
     if (length === 0) break;
     const fin = tcb.finQueued && length === queued && usable > length ? FIN : 0;
-    sendText(tcb, length, (length === queued ? PSH : 0) | fin, now);
+    // MUST-61; and a burst ends with PSH, as Linux's segmentation offload does it: the receiver need not wait for more of it.
+    const goesOn = room - length >= mss && Math.min(queued, usable) - length >= mss;
+    const burstEnds = tcb.config.pushBursts && (length > mss || (sent > 0 && !goesOn));
+    sendText(tcb, length, (length === queued || burstEnds ? PSH : 0) | fin, now);
+    sent++;
   }
   const inFlight = pipe(tcb);
   noteUsage(tcb, blocked || inFlight >= tcb.cwnd, inFlight, now);

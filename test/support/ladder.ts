@@ -107,7 +107,7 @@ export class Ladder {
     this.win = options.win ?? 65535;
     this.challengeAcks = options.challengeAcks ?? Number.POSITIVE_INFINITY;
     const env: Environment = {
-      config: { ...linux, receiveBuffer: 1 << 20, sendBuffer: 1 << 20, ...options.config },
+      config: { ...linux, pushBursts: false, receiveBuffer: 1 << 20, sendBuffer: 1 << 20, ...options.config },
       counters: this.counters,
       trace: {
         segment: () => {},

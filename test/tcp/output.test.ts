@@ -65,6 +65,13 @@ describe('RFC 9293 §3.9.1.2 PUSH and sizes', () => {
     t.expect('P. 2921:4001 ack 1');
   });
 
+  it('a burst ends with PSH where it is to be pushed, as with Linux', () => {
+    const t = established({ config: { pushBursts: true, initialWindow: 2 } });
+    t.user.send(40_000);
+    t.expect('. 1:1461 ack 1');
+    t.expect('P. 1461:2921 ack 1');
+  });
+
   it('RFC 9293 SHLD-28: segments are as large as they may be, whatever the sizes of SENDs', () => {
     const t = established();
     t.user.send(10);

@@ -9,8 +9,6 @@ const MIN_RTT_DIVISOR = 8;
 const N_RTT_SAMPLE = 8;
 const CSS_GROWTH_DIVISOR = 4;
 const CSS_ROUNDS = 5;
-/** L where segments are not paced. */
-const BURST_LIMIT = 8;
 const INFINITE = Number.POSITIVE_INFINITY;
 
 /**
@@ -76,7 +74,9 @@ export class HyStart {
 
   /** By how much cwnd grows for an ACK of `acked` bytes (§4.2). */
   growth(tcb: Tcb, acked: number, mss: number): number {
-    const limited = tcb.paced ? acked : Math.min(acked, BURST_LIMIT * mss);
+    // L is for segments that are not paced.
+    const { hystartLimit } = tcb.config;
+    const limited = tcb.paced || hystartLimit === 0 ? acked : Math.min(acked, hystartLimit * mss);
     const growth = countable(tcb, limited, mss);
     return this.css ? Math.ceil(growth / CSS_GROWTH_DIVISOR) : growth;
   }

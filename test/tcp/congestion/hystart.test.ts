@@ -72,10 +72,12 @@ describe('RFC 9406 §4.2: Conservative Slow Start', () => {
   });
 
   it('§4.3: an ACK counts for eight segments at most, unless they are paced', () => {
-    const { tcb, hystart } = begin();
+    const { tcb, hystart } = begin({ hystartLimit: 8 });
     expect(hystart.growth(tcb, 40 * MSS, MSS)).toBe(8 * MSS);
     tcb.paced = true;
     expect(hystart.growth(tcb, 40 * MSS, MSS)).toBe(40 * MSS);
+    const linux = begin();
+    expect(linux.hystart.growth(linux.tcb, 40 * MSS, MSS)).toBe(40 * MSS);
   });
 
   it('goes back to slow start when the rise was jitter', () => {
