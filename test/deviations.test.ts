@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { linux } from '../src/tcp/config.ts';
 import { measureRtt } from '../src/tcp/rtt.ts';
@@ -42,5 +43,16 @@ describe('deviations', () => {
     measureRtt(one, 200_000);
     for (let i = 0; i < 16; i++) measureRtt(many, 200_000);
     expect(many.srtt).toBeLessThan(one.srtt * 1.1);
+  });
+});
+
+describe('docs/deviations.md', () => {
+  it('says of each rule of the differential why it is, and has none that is gone', () => {
+    const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+    const rules = [...read('scripts/differential/rules.mjs').matchAll(/^ {4}name: '(.*)',$/gm)].map((m) => m[1]);
+    const text = read('docs/deviations.md');
+    const said = [...text.slice(text.indexOf('## Linux')).matchAll(/^- \*\*(.*?)\*\*/gm)].map((m) => m[1]);
+    expect(rules.length).toBeGreaterThan(10);
+    expect(said.sort()).toEqual(rules.sort());
   });
 });

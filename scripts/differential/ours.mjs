@@ -106,12 +106,14 @@ export function play(sequence, address) {
   stack.close();
 }
 
-/** What a socket of node:net does of itself: reads all that comes, closes when both directions have ended, and ends no earlier than it is connected. */
+/** What a socket of node:net does of itself: reads all that comes, closes when both directions have ended, and neither sends nor ends before it is connected. */
 class Application {
   #socket = null;
   #ended = false;
   #finished = false;
   #connecting = false;
+  /** Bytes to send as soon as it is connected. */
+  #held = 0;
 
   adopt(socket, connecting = false) {
     this.#socket = socket;
@@ -122,6 +124,7 @@ class Application {
     socket.events = {
       onConnect: () => {
         this.#connecting = false;
+        if (this.#held > 0) socket.send(new Uint8Array(this.#held));
         if (this.#finished) socket.shutdown();
       },
       onReadable: () => this.#read(),
@@ -142,11 +145,15 @@ class Application {
   }
 
   #closeBoth() {
-    if (this.#ended && this.#finished) this.#socket?.close();
+    if (!this.#ended || !this.#finished) return;
+    this.#socket?.close();
+    this.#socket = null;
   }
 
   send(bytes) {
-    if (!this.#finished) this.#socket?.send(new Uint8Array(bytes));
+    if (this.#finished) return;
+    if (this.#connecting) this.#held += bytes;
+    else this.#socket?.send(new Uint8Array(bytes));
   }
 
   end() {
@@ -162,7 +169,8 @@ class Application {
   }
 
   reset() {
-    this.#socket?.abort();
+    if (this.#connecting) this.#socket?.close();
+    else this.#socket?.abort();
     this.#socket = null;
   }
 }

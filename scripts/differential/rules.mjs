@@ -1,5 +1,5 @@
 // Differences that are known, by name. docs/deviations.md says of each why it is.
-import { ACK, FIN, RST, SYN } from '../../dist/wire/index.js';
+import { ACK, FIN, RST, SYN, URG } from '../../dist/wire/index.js';
 
 const has = (step, bits) => (step.flags & bits) === bits;
 const isSegment = (step) => step.call === undefined;
@@ -12,27 +12,54 @@ const AFTER_FIN = ['CLOSE-WAIT', 'CLOSING', 'LAST-ACK', 'TIME-WAIT'];
 export const RULES = [
   {
     name: 'Linux takes no SYN with FIN',
-    explains: (s) => s.state === 'LISTEN' && has(s, SYN | FIN) && silent(s.kernel),
+    explains: (s) => ['LISTEN', 'TIME-WAIT'].includes(s.state) && has(s, SYN | FIN) && silent(s.kernel),
   },
   {
     name: 'Linux repeats the offers of its SYN when SYNs cross',
     explains: (s) => s.state === 'SYN-SENT' && has(s, SYN) && withoutOptions(s.kernel) === withoutOptions(s.ours),
   },
   {
-    name: 'Linux leaves the text of a SYN,ACK',
-    explains: (s) => s.state === 'SYN-SENT' && has(s, SYN | ACK) && (s.bytes > 0 || has(s, FIN)),
+    name: 'Linux leaves the text of a SYN',
+    explains: (s, before) =>
+      [...before, s].some((b) => b.state === 'SYN-SENT' && has(b, SYN) && (b.bytes > 0 || has(b, FIN))),
+  },
+  {
+    name: 'Linux answers a repeated SYN by an ACK when SYNs cross',
+    explains: (s) => s.state === 'SYN-RECEIVED' && has(s, SYN) && acks(s.kernel) && !acks(s.ours),
   },
   {
     name: 'Linux resets where a half-open connection gets a SYN in its window',
     explains: (s) => s.state === 'SYN-RECEIVED' && has(s, SYN) && resets(s.kernel) && silent(s.ours),
   },
   {
-    name: 'Linux looks at the ACK of a half-open connection before its number',
-    explains: (s) => s.state === 'SYN-RECEIVED' && has(s, ACK) && s.ackAt !== 0 && resets(s.kernel) && acks(s.ours),
+    name: 'Linux looks at the ACK of a half-open connection before all else',
+    explains: (step, before) => {
+      const wrong = (s) => s.state === 'SYN-RECEIVED' && isSegment(s) && has(s, ACK) && s.ackAt !== 0;
+      return (wrong(step) && resets(step.kernel) && acks(step.ours)) || before.some((s) => wrong(s) && has(s, RST));
+    },
   },
   {
-    name: 'Linux wants the last ACK of the handshake to echo its SYN,ACK',
-    explains: (s) => s.state === 'SYN-RECEIVED' && has(s, ACK) && s.timestamps === 'now' && acks(s.kernel),
+    name: 'Linux holds the FIN of a connection whose SYNs crossed',
+    explains: (s) => s.state === 'SYN-RECEIVED' && !isSegment(s) && [s.kernel, s.ours].some(silent),
+  },
+  {
+    name: 'Linux repeats its SYN,ACK as it was, when a SYN comes again that asks for no ECN',
+    explains: (s) => s.state === 'SYN-RECEIVED' && has(s, SYN) && silent(s.kernel) && /^S\. /.test(s.ours),
+  },
+  {
+    name: 'Linux wants what comes before ESTABLISHED to echo its SYN,ACK',
+    explains: (step, before) => {
+      const late = (s) => s.state === 'SYN-RECEIVED' && isSegment(s) && s.timestamps !== 'none';
+      return [...before, step].some((s) => late(s) && (has(s, ACK) || has(s, RST)));
+    },
+  },
+  {
+    name: 'Linux drops a RST with an older timestamp in TIME-WAIT',
+    explains: (_s, before) => before.some((b) => b.state === 'TIME-WAIT' && has(b, RST) && b.timestamps === 'old'),
+  },
+  {
+    name: 'Linux looks at no ACK on text that ends at RCV.NXT before ESTABLISHED, and at it later',
+    explains: (_s, before) => before.some((s) => isSegment(s) && has(s, ACK) && s.seqAt === -1 && s.bytes === 1),
   },
   {
     name: 'Linux takes segments without timestamps',
@@ -41,6 +68,14 @@ export const RULES = [
   {
     name: 'Linux drops what has no ACK before it looks at its number',
     explains: (s) => isSegment(s) && (s.flags & (ACK | RST | SYN)) === 0 && silent(s.kernel) && acks(s.ours),
+  },
+  {
+    name: 'Linux takes a RST behind the last text it has',
+    explains: (s, before) => has(s, RST) && silent(s.kernel) && acks(s.ours) && before.some((b) => end(b) === s.seq),
+  },
+  {
+    name: 'Linux reopens from TIME-WAIT by a timestamp only where there were some before',
+    explains: (s) => s.state === 'TIME-WAIT' && has(s, SYN) && !s.agreed && s.timestamps !== 'none' && acks(s.kernel),
   },
   {
     name: 'Linux counts text and FIN of a RST to see whether it is in the window',
@@ -52,12 +87,35 @@ export const RULES = [
       before.some((s) => isSegment(s) && has(s, RST) && s.seqAt === -1 && AFTER_FIN.includes(s.state)),
   },
   {
-    name: 'Linux answers in TIME-WAIT whatever is no bare ACK at RCV.NXT, and looks at no ACK',
-    explains: (s) => s.state === 'TIME-WAIT' && [s.kernel, s.ours].some(silent) && [s.kernel, s.ours].some(acks),
+    name: 'Linux keeps an orphan in FIN-WAIT-2 as it keeps TIME-WAIT, and resets it for a FIN that comes early',
+    explains: (s, before) =>
+      before.some((b) => b.call === 'destroy' || b.call === 'reset') &&
+      (s.state === 'FIN-WAIT-2' ||
+        (s.state === 'FIN-WAIT-1' && isSegment(s) && (resets(s.kernel) || silent(s.kernel)))),
   },
   {
-    name: 'Linux is silent to a second FIN',
-    explains: (s) => AFTER_FIN.includes(s.state) && has(s, FIN) && silent(s.kernel) && acks(s.ours),
+    name: 'Linux answers in TIME-WAIT whatever is no bare ACK at RCV.NXT, and looks at no ACK',
+    explains: (s) =>
+      ['TIME-WAIT', 'CLOSING'].includes(s.state) && [s.kernel, s.ours].some(silent) && [s.kernel, s.ours].some(acks),
+  },
+  {
+    name: 'Linux does not answer an ACK with an older timestamp',
+    explains: (s) => isSegment(s) && s.timestamps === 'old' && s.bytes === 0 && silent(s.kernel) && acks(s.ours),
+  },
+  {
+    name: 'Linux takes the urgent octet out of the stream',
+    explains: (s, before) =>
+      !isSegment(s) && resets(s.kernel) && before.some((b) => isSegment(b) && has(b, URG) && b.bytes > 0),
+  },
+  {
+    name: 'Linux is silent to a second FIN behind the first, and takes it where it has text',
+    explains: (s) =>
+      AFTER_FIN.includes(s.state) && has(s, FIN) && [s.kernel, s.ours].some(silent) && [s.kernel, s.ours].some(acks),
+  },
+  {
+    name: 'Linux takes a FIN that text has passed',
+    explains: (s, before) =>
+      s.state === 'ESTABLISHED' && has(s, FIN) && before.some((b) => isSegment(b) && has(b, FIN) && b.bytes > 0),
   },
   {
     name: 'Linux resets a connection on text behind its FIN',
@@ -65,22 +123,37 @@ export const RULES = [
   },
   {
     name: 'Linux refuses an ACK of what it never sent',
-    explains: (s) => isSegment(s) && has(s, ACK) && s.ackAt < 0 && acks(s.kernel),
+    explains: (step, before) => {
+      const old = (s) => isSegment(s) && has(s, ACK) && s.ackAt < 0;
+      return (old(step) && acks(step.kernel)) || before.some((s) => old(s) && end(s) > s.seq);
+    },
   },
   {
-    name: 'How much leaves at once is up to congestion control',
-    explains: (s) => withoutEnds(s.kernel) === withoutEnds(s.ours),
+    name: 'What leaves when is up to congestion control, and to what seemed lost',
+    explains: (step, before) => [...before, step].some((s) => s.call === 'send') && sameButText(step.kernel, step.ours),
   },
 ];
+
+/** The number behind a segment's text and FIN. */
+function end(step) {
+  return step.seq + step.bytes + (has(step, FIN) ? 1 : 0);
+}
 
 /** An answer without its options. */
 function withoutOptions(answer) {
   return answer.replace(/<.*?>/g, '');
 }
 
-/** An answer, with text whose end is not looked at. */
-function withoutEnds(answer) {
-  return answer.replace(/text (-?\d+):\d+/, 'text $1');
+/** Whether two answers differ in text and FIN alone, and in the ACK that goes with them. */
+function sameButText(a, b) {
+  const parse = (answer) => {
+    const marks = answer.split(', ').filter((mark) => mark !== 'silence');
+    const rest = marks.filter((mark) => !/^(text|FIN|ack)/.test(mark)).join();
+    return { rest, ack: marks.find((mark) => mark.startsWith('ack')), sends: marks.some((m) => /^(text|FIN)/.test(m)) };
+  };
+  const [x, y] = [parse(a), parse(b)];
+  if (x.rest !== y.rest || (!x.sends && !y.sends)) return false;
+  return x.ack === y.ack || (x.ack === undefined && y.sends) || (y.ack === undefined && x.sends);
 }
 
 /** The name of the rule that explains the difference, or null. */
