@@ -26,9 +26,13 @@ describe('runCampaign', () => {
 
   it('notices a byte that is not what was written', () => {
     const sabotage = (net: Network) =>
-      net.rules.mutate({ text: true }, (s) => {
-        s.bytes[s.payloadOffset] = s.bytes[s.payloadOffset]! ^ 1;
-      });
+      net.rules.mutate(
+        { text: true },
+        (s) => {
+          s.bytes[s.payloadOffset] = s.bytes[s.payloadOffset]! ^ 1;
+        },
+        { nth: 5 },
+      );
     const complaints = [1, 2, 3, 4].flatMap((seed) => runCampaign(seed, { sabotage }).complaints);
     expect(complaints.join()).toMatch(/read a wrong byte at/);
   });
