@@ -1,4 +1,4 @@
-import { frameMemory } from '../wire/frame-memory.ts';
+import { frameBuffer, frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Frame } from './device.ts';
 
@@ -64,7 +64,8 @@ export class FramePool {
     pooled.free = true;
     this.#outstanding--;
     const list = pooled.bytes.length === HEADROOM + SMALL ? this.#small : this.#large;
-    if (list.length < this.#keep) list.push(pooled);
+    // Memory that is fast to sum is given out once: it stays with us.
+    if (list.length < this.#keep || pooled.bytes.buffer === frameBuffer) list.push(pooled);
   }
 
   /** Throws where the frame is not lent out by this pool. */
