@@ -16,7 +16,8 @@ export const RECYCLED = 1 << 16;
 /**
  * Received text, in two parts: in order and not yet read (a list of chunks for the application), and out of order (runs beyond
  * RCV.NXT, in blocks by position). Memory stays within `capacity` and a small overhead whatever the sizes of the segments: short
- * ones share chunks, and a one-byte run costs a block only once in 4 KiB.
+ * ones share chunks, and a one-byte run costs a block only once in 4 KiB. It keeps what it has taken (RFC 2018 §8): where there is no room, new
+ * text is refused.
  *
  * Positions are stream offsets, from the first byte after the peer's SYN, as plain numbers: they do not wrap.
  */

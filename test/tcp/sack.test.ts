@@ -38,6 +38,21 @@ describe('RFC 2018 selective acknowledgments', () => {
     }
   });
 
+  it('RFC 2018 §8: the receiver keeps what it has SACKed, where it has no room for more', () => {
+    const t = established({ sack: true, config: { maxHoles: 2 } });
+    t.peer('. 101:201 ack 1');
+    t.expect('. 1:1 ack 1 <sack 101:201>');
+    t.peer('. 301:401 ack 1');
+    t.expect('. 1:1 ack 1 <sack 301:401 101:201>');
+    t.peer('. 501:601 ack 1');
+    t.expect('. 1:1 ack 1 <sack 301:401 101:201>');
+    t.peer('. 1:101 ack 1');
+    t.expect('. 1:1 ack 201 <sack 301:401>');
+    t.peer('. 201:301 ack 1');
+    t.expect('. 1:1 ack 401 <>');
+    expect(t.user.receive()).toBe(400);
+  });
+
   it('RFC 2883 §4.1: a duplicate segment is the first block, below the ACK', () => {
     const t = established({ sack: true });
     t.peer('. 1:101 ack 1');

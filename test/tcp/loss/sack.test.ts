@@ -41,6 +41,18 @@ describe('RFC 6675: SACK without RACK (tcp_recovery 0)', () => {
     hear(t, ack(10));
     expect([t.tcb.recovery, t.tcb.cwnd, t.counters.RetransSegs]).toEqual(['open', ssthresh, 2]);
   });
+
+  it('RFC 6675 §5.1: a time-out ends the recovery, and sends again from SND.UNA', () => {
+    const t = flight(rfc6675);
+    t.at(1.1);
+    expect(hear(t, ack(0, [1, 4]))[0]).toBe('again 0');
+    t.drain();
+    t.run(1.9);
+    expect([t.tcb.recovery, t.tcb.recover]).toEqual(['timeout', t.tcb.sndNxt]);
+    expect(t.sent.at(-1)!.segment.seq).toBe(t.tcb.sndUna);
+    expect(t.sent.at(-1)!.time).toBeGreaterThan(t.now - 1_000_000);
+    expect(t.counters.TCPTimeouts).toBe(1);
+  });
 });
 
 describe('SACK blocks', () => {
