@@ -100,7 +100,7 @@ export class Engine implements Environment {
     this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
     this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
     this.pathMtus = new PathMtuCache(config.mtu_expires);
-    this.fastOpen = new FastOpenCache(config.tcp_fastopen, config.tcp_fastopen_blackhole_timeout_sec);
+    this.fastOpen = new FastOpenCache(config);
   }
 
   /** µs, never backwards. */
@@ -154,7 +154,7 @@ export class Engine implements Environment {
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
     // The text not acknowledged and no cookie, in answer to a SYN sent again: the first one did not come through.
     const taken = synAck.fastOpenLength > 0 || diff(synAck.ack, tcb.iss) > 1;
-    this.fastOpen.answered(tcb.remoteAddress, synAck, tcb.synRetransmitted && !taken, now);
+    this.fastOpen.answered(tcb.remoteAddress, synAck, taken, tcb.synRetransmitted, now);
   }
 
   fastOpenVanished(_tcb: Tcb, now: number): void {
@@ -362,7 +362,7 @@ export class Engine implements Environment {
     return tcb;
   }
 
-  /** The text that a segment has room for, before options, bytes: by the device alone, which is what we announce (RFC 6691). */
+  /** The text that a segment has room for, before options, bytes: by the device alone, which is what we announce (RFC 6691 §2; SHLD-6). */
   rcvMss(tuple: FourTuple, port: Port): number {
     return Math.max(1, Math.min(port.device.mtu, 65_535) - fixedHeaders(tuple.localAddress.family));
   }

@@ -1,3 +1,4 @@
+import type { TcpConfig } from '../tcp/config.ts';
 import { askFastOpen, type FastOpen, TFO_CLIENT, TFO_CLIENT_WITHOUT_COOKIE } from '../tcp/fast-open.ts';
 import { DEFAULT_MSS_V4, DEFAULT_MSS_V6 } from '../tcp/mss.ts';
 import type { IpAddress } from '../wire/address.ts';
@@ -9,7 +10,11 @@ interface Entry {
   /** SYNs in a row that seem to have been lost because of the option, and when the last one was. */
   lost: number;
   lostAt: number;
+  /** Until then it is not asked: it took nothing and gave nothing. */
+  refusedUntil: number;
 }
+
+type Settings = Pick<TcpConfig, 'tcp_fastopen' | 'tcp_fastopen_blackhole_timeout_sec' | 'fastOpenRefusal'>;
 
 /** As many servers are remembered. */
 const MOST = 4096;
@@ -23,35 +28,35 @@ const MOST_DOUBLINGS = 6;
  */
 export class FastOpenCache {
   readonly #servers = new Map<string, Entry>();
-  readonly #bits: number;
-  readonly #pause: number;
+  readonly #config: Settings;
   #holes = 0;
   #pausedUntil = 0;
 
-  /** `bits`: `tcp_fastopen`. `pause`: after a black hole, µs; 0: none. */
-  constructor(bits: number, pause: number) {
-    this.#bits = bits;
-    this.#pause = pause;
+  constructor(config: Settings) {
+    this.#config = config;
   }
 
   /** What a SYN to there asks with; null: nothing. */
   ask(server: IpAddress, now: number): FastOpen | null {
-    if ((this.#bits & TFO_CLIENT) === 0 || now < this.#pausedUntil) return null;
+    const bits = this.#config.tcp_fastopen;
+    if ((bits & TFO_CLIENT) === 0 || now < this.#pausedUntil) return null;
     const entry = this.#servers.get(`${server}`);
+    if (entry !== undefined && now < entry.refusedUntil) return null;
     // As Linux: after the second lost SYN two minutes, then twice as long each time.
     if (entry !== undefined && entry.lost > 1 && now - entry.lostAt < MINUTE * 2 ** entry.lost) return null;
     const fallback = server.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;
-    const without = (this.#bits & TFO_CLIENT_WITHOUT_COOKIE) !== 0;
+    const without = (bits & TFO_CLIENT_WITHOUT_COOKIE) !== 0;
     return askFastOpen(entry?.cookie ?? null, entry?.mss ?? fallback, without);
   }
 
-  /** A SYN,ACK answers a SYN that asked. `lost`: it answers only the SYN that was sent again, without the option. */
-  answered(server: IpAddress, synAck: Segment, lost: boolean, now: number): void {
+  /** A SYN,ACK answers a SYN that asked. `taken`: it took text of the SYN, or gave a cookie. `again`: the SYN had been sent again, without the option. */
+  answered(server: IpAddress, synAck: Segment, taken: boolean, again: boolean, now: number): void {
     const key = `${server}`;
-    const entry = this.#servers.get(key) ?? { cookie: null, mss: 0, lost: 0, lostAt: 0 };
+    const entry = this.#servers.get(key) ?? { cookie: null, mss: 0, lost: 0, lostAt: 0, refusedUntil: 0 };
     entry.mss = synAck.mss >= 0 ? synAck.mss : server.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;
     if (synAck.fastOpenLength > 0) entry.cookie = synAck.fastOpenCookie.slice(0, synAck.fastOpenLength);
-    if (lost) {
+    if (!taken) entry.refusedUntil = now + this.#config.fastOpenRefusal;
+    if (!taken && again) {
       entry.lost = Math.min(entry.lost + 1, MOST_DOUBLINGS);
       entry.lostAt = now;
     } else entry.lost = 0;
@@ -63,8 +68,15 @@ export class FastOpenCache {
 
   /** A connection that used it hears nothing any more. */
   blackHole(now: number): void {
-    if (this.#pause === 0) return;
-    this.#pausedUntil = now + this.#pause * 2 ** Math.min(this.#holes++, MOST_DOUBLINGS);
+    const pause = this.#config.tcp_fastopen_blackhole_timeout_sec;
+    if (pause > 0) this.#pausedUntil = now + pause * 2 ** Math.min(this.#holes++, MOST_DOUBLINGS);
+  }
+
+  /** Nothing is remembered any more. */
+  clear(): void {
+    this.#servers.clear();
+    this.#holes = 0;
+    this.#pausedUntil = 0;
   }
 
   /** One that used it ended well. */

@@ -4,6 +4,7 @@ import { openPassive } from '../tcp/events/open.ts';
 import {
   type FastOpen,
   FastOpenCookies,
+  parseFastOpenKey,
   TFO_ALL_LISTENERS,
   TFO_SERVER,
   TFO_SERVER_WITHOUT_COOKIE,
@@ -37,7 +38,14 @@ export class PassiveOpens {
     this.#engine = engine;
     this.table = new HalfOpenTable(hash);
     this.#cookies = new SynCookies(key.subarray(0, 32));
-    this.#fastOpenCookies = new FastOpenCookies(key.subarray(32, 48));
+    const shared = engine.config.tcp_fastopen_key;
+    const fastOpenKey = parseFastOpenKey(shared);
+    if (shared !== '' && fastOpenKey === null) {
+      throw new RangeError(
+        `tcp_fastopen_key ${shared}: write four words, a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4, or nothing`,
+      );
+    }
+    this.#fastOpenCookies = new FastOpenCookies(fastOpenKey ?? key.subarray(32, 48));
   }
 
   /** A SYN for a listener, from nobody known. `reopens`: its four-tuple was in TIME-WAIT, and its ISS has to be beyond what was used. */

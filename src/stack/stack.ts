@@ -190,6 +190,22 @@ export class Stack {
     return this.#engine.connect(tuple, hop.device, options);
   }
 
+  /**
+   * How much of `length` bytes the SYN of a `connect` with `fastOpen` to there would carry now; 0 where it would only ask for a cookie, or not even that.
+   */
+  fastOpenRoom(remoteAddress: IpAddress, length = Number.MAX_SAFE_INTEGER): number {
+    const hop = this.#way(remoteAddress);
+    const asked = hop === null ? null : this.#engine.fastOpen.ask(remoteAddress, this.#engine.now());
+    if (hop === null || asked === null) return 0;
+    const tuple = { localAddress: hop.source, localPort: 0, remoteAddress, remotePort: 0 };
+    return asked.textOfSyn(length, this.#engine.pathMss(tuple, hop.device));
+  }
+
+  /** Forgets what servers gave and refused for Fast Open. */
+  forgetFastOpen(): void {
+    this.#engine.fastOpen.clear();
+  }
+
   /** Ends every TIME-WAIT now, as `tcpdrop -s TIME_WAIT` does. */
   forgetTimeWait(): void {
     this.#engine.timeWait.expire(Number.MAX_SAFE_INTEGER, () => {});

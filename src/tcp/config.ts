@@ -122,6 +122,13 @@ export interface TcpConfig {
    * it, 0x400 every listener does.
    */
   readonly tcp_fastopen: number;
+  /**
+   * The servers' key, as Linux's sysctl is written: `a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4`. Machines that share it, ours or Linux, know each other's
+   * cookies; '': a random one.
+   */
+  readonly tcp_fastopen_key: string;
+  /** How long a server that neither took a SYN's text nor gave a cookie is not asked again, µs: FreeBSD's `path_disable_time`; 0: it is, as with Linux. */
+  readonly fastOpenRefusal: number;
   /** After a connection that vanished no client uses it for so long, µs, doubling; 0: it goes on. */
   readonly tcp_fastopen_blackhole_timeout_sec: number;
 
@@ -240,6 +247,8 @@ export const linux: TcpConfig = {
   tcp_abort_on_overflow: false,
   tcp_syncookies: 1,
   tcp_fastopen: 1,
+  tcp_fastopen_key: '',
+  fastOpenRefusal: 0,
   tcp_fastopen_blackhole_timeout_sec: 0,
   ip_no_pmtu_disc: false,
   min_pmtu: 552,
@@ -282,6 +291,8 @@ export const rfc9293: TcpConfig = {
   tcp_rfc1337: true,
   icmpWhileOpening: 'hard',
   pushBursts: false,
+  // RFC 7413 §4.1.3.1: negative answers are remembered.
+  fastOpenRefusal: 900 * SECOND,
   // With these intervals it is 3 minutes before a SYN is given up (MUST-23).
   tcp_syn_retries: 7,
   tcp_synack_retries: 7,
@@ -311,6 +322,7 @@ export const freebsd: TcpConfig = {
   repeatFinInAcks: true,
   ackEverySecondSegment: true,
   ecnSynRetries: 1,
+  fastOpenRefusal: 900 * SECOND,
   pushBursts: false,
   packedSynOptions: true,
   receiveBufferInSegments: true,

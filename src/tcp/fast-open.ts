@@ -27,8 +27,9 @@ export class FastOpen {
   readonly accepted: boolean;
   /** As a client: text that the SYN may carry, bytes, before options; 0 none. */
   readonly mss: number;
-  /** Text that our SYN carried. */
+  /** Text that our SYN carried, and whether the peer took it all with the SYN. */
   synText = 0;
+  taken = false;
 
   constructor(cookie: Uint8Array | null, accepted: boolean, mss: number) {
     this.cookie = cookie;
@@ -42,11 +43,10 @@ export class FastOpen {
   }
 }
 
-/** A server's cookies (§4.1.2): a keyed hash of both addresses, nothing kept. */
+/** A server's cookies (§4.1.2): a keyed hash of both addresses, nothing kept. The same as Linux's by the same key. */
 export class FastOpenCookies {
   static readonly LENGTH = 8;
   private readonly hash: SipHash;
-  private readonly words = new Int32Array(8);
 
   /** `key`: 16 secret bytes. */
   constructor(key: Uint8Array) {
@@ -55,19 +55,11 @@ export class FastOpenCookies {
 
   /** The cookie of a client: 8 bytes. */
   of({ localAddress: l, remoteAddress: r }: FourTuple): Uint8Array {
-    const w = this.words;
-    w[0] = l.w0;
-    w[1] = l.w1;
-    w[2] = l.w2;
-    w[3] = l.w3;
-    w[4] = r.w0;
-    w[5] = r.w1;
-    w[6] = r.w2;
-    w[7] = r.w3;
-    const low = this.hash.hash(w);
+    const words = l.family === 4 ? [r.w3, l.w3] : [r.w0, r.w1, r.w2, r.w3, l.w0, l.w1, l.w2, l.w3];
+    const low = this.hash.hash(words.map(swap));
     const view = new DataView(new ArrayBuffer(FastOpenCookies.LENGTH));
-    view.setInt32(0, low);
-    view.setInt32(4, this.hash.high);
+    view.setInt32(0, low, true);
+    view.setInt32(4, this.hash.high, true);
     return new Uint8Array(view.buffer);
   }
 
@@ -81,6 +73,19 @@ export class FastOpenCookies {
     for (let i = 0; i < cookie.length; i++) difference |= cookie[i]! ^ syn.fastOpenCookie[i]!;
     return difference === 0 ? new FastOpen(null, true, 0) : new FastOpen(cookie, false, 0);
   }
+}
+
+/** Network order to SipHash's. */
+function swap(word: number): number {
+  return (word << 24) | ((word << 8) & 0xff0000) | ((word >>> 8) & 0xff00) | (word >>> 24);
+}
+
+/** The 16 bytes of `tcp_fastopen_key`; null where it is not of that form. */
+export function parseFastOpenKey(text: string): Uint8Array | null {
+  if (!/^([0-9a-f]{8}-){3}[0-9a-f]{8}$/i.test(text)) return null;
+  const view = new DataView(new ArrayBuffer(16));
+  for (const [i, word] of text.split('-').entries()) view.setUint32(4 * i, Number.parseInt(word, 16), true);
+  return new Uint8Array(view.buffer);
 }
 
 /** What a client's SYN asks with: a cookie it was given, or for one. */

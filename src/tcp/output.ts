@@ -62,8 +62,10 @@ export function settleSynText(tcb: Tcb, now: number): void {
   if (sent === 0) return;
   const start = tcb.synAcked ? tcb.sndUna : add(tcb.iss, 1);
   const lost = diff(tcb.sndNxt, start);
-  if (lost === 0) tcb.env.counters.TCPFastOpenActive++;
-  else tcb.env.counters.TCPFastOpenActiveFail++;
+  if (lost === 0) {
+    tcb.fastOpen!.taken = true;
+    tcb.env.counters.TCPFastOpenActive++;
+  } else tcb.env.counters.TCPFastOpenActiveFail++;
   tcb.bytesSent -= lost;
   tcb.sndNxt = start;
   tcb.scoreboard.clear();

@@ -4,8 +4,8 @@ import { Pair } from '../../src/link/pair.ts';
 import { FastOpenCache } from '../../src/stack/fast-open-cache.ts';
 import type { TcpListener, TcpSocket } from '../../src/stack/socket.ts';
 import { Stack } from '../../src/stack/stack.ts';
-import { linux } from '../../src/tcp/config.ts';
-import { FastOpenCookies } from '../../src/tcp/fast-open.ts';
+import { linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { FastOpenCookies, parseFastOpenKey } from '../../src/tcp/fast-open.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../../src/tcp/state.ts';
 import { ACK, RST, Segment, SYN } from '../../src/wire/segment.ts';
 import { add, seq } from '../../src/wire/seq.ts';
@@ -309,21 +309,47 @@ describe('Fast Open as a client', () => {
 
 describe('FastOpenCache', () => {
   it('remembers the servers used last, and no more than its limit', () => {
-    const cache = new FastOpenCache(1, 0);
+    const cache = new FastOpenCache({ ...linux, tcp_fastopen: 1, tcp_fastopen_blackhole_timeout_sec: 0 });
     const synAck = new Segment();
     synAck.flags = SYN | ACK;
     synAck.mss = 1400;
     synAck.fastOpenLength = 4;
     const server = (i: number) => ip(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
     for (let i = 0; i < 5000; i++) {
-      cache.answered(server(i), synAck, false, 0);
-      cache.answered(server(0), synAck, false, 0);
+      cache.answered(server(i), synAck, true, false, 0);
+      cache.answered(server(0), synAck, true, false, 0);
     }
     expect([0, 1, 4999].map((i) => cache.ask(server(i), 0)!.cookie!.length)).toEqual([4, 0, 4]);
   });
 });
 
+describe('a server that neither takes text nor gives a cookie', () => {
+  const synAck = new Segment();
+  synAck.flags = SYN | ACK;
+  const refused = (profile: TcpConfig) => {
+    const cache = new FastOpenCache(profile);
+    cache.answered(THEIRS[4], synAck, false, false, 0);
+    return cache;
+  };
+  it('RFC 7413 §4.1.3.1: is not asked again for a while, where negative answers are remembered', () => {
+    const cache = refused(rfc9293);
+    expect(cache.ask(THEIRS[4], rfc9293.fastOpenRefusal - 1)).toBeNull();
+    expect(cache.ask(THEIRS[4], rfc9293.fastOpenRefusal)?.cookie).toHaveLength(0);
+    cache.answered(THEIRS[4], synAck, false, false, 0);
+    cache.clear();
+    expect(cache.ask(THEIRS[4], 0)).not.toBeNull();
+  });
+  it('is, with Linux’s choices', () => expect(refused(linux).ask(THEIRS[4], 0)?.cookie).toHaveLength(0));
+});
+
 describe('FastOpenCookies', () => {
+  it('are those of a Linux machine with the same key', () => {
+    const key = parseFastOpenKey('a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4')!;
+    const tuple = { localAddress: ip('192.168.0.1'), localPort: 80, remoteAddress: ip('192.0.2.1'), remotePort: 1 };
+    expect(Buffer.from(new FastOpenCookies(key).of(tuple)).toString('hex')).toBe('3021b9d889017eeb');
+    expect(Buffer.from(new FastOpenCookies(new Uint8Array(16)).of(tuple)).toString('hex')).toBe('b7c12350a90dc8f5');
+    expect(parseFastOpenKey('a1a1a1a1')).toBeNull();
+  });
   it('differ by key', () => {
     const tuple = { localAddress: OURS[4], localPort: 80, remoteAddress: THEIRS[4], remotePort: 1 };
     const of = (n: number) => new FastOpenCookies(new Uint8Array(16).fill(n)).of(tuple);
