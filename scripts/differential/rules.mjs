@@ -59,11 +59,14 @@ export const RULES = [
   },
   {
     name: 'Linux looks at no ACK on text that ends at RCV.NXT before ESTABLISHED, and at it later',
-    explains: (_s, before) => before.some((s) => isSegment(s) && has(s, ACK) && s.seqAt === -1 && s.bytes === 1),
+    explains: (_s, before) => before.some((s) => isSegment(s) && has(s, ACK) && s.seq < s.acked && end(s) === s.acked),
   },
   {
     name: 'Linux takes segments without timestamps',
-    explains: (s) => isSegment(s) && s.agreed && s.timestamps === 'none' && !has(s, RST) && silent(s.ours),
+    explains: (step, before) => {
+      const without = (s) => isSegment(s) && s.agreed && s.timestamps === 'none' && !has(s, RST);
+      return (without(step) && silent(step.ours)) || before.some((s) => without(s) && !has(s, SYN));
+    },
   },
   {
     name: 'Linux drops what has no ACK before it looks at its number',
@@ -84,7 +87,7 @@ export const RULES = [
   {
     name: 'Linux takes a RST one below RCV.NXT once a FIN has come',
     explains: (_s, before) =>
-      before.some((s) => isSegment(s) && has(s, RST) && s.seqAt === -1 && AFTER_FIN.includes(s.state)),
+      before.some((s) => isSegment(s) && has(s, RST) && s.seq === s.acked - 1 && AFTER_FIN.includes(s.state)),
   },
   {
     name: 'Linux keeps an orphan in FIN-WAIT-2 as it keeps TIME-WAIT, and resets it for a FIN that comes early',
@@ -148,7 +151,9 @@ function withoutOptions(answer) {
 function sameButText(a, b) {
   const parse = (answer) => {
     const marks = answer.split(', ').filter((mark) => mark !== 'silence');
-    const rest = marks.filter((mark) => !/^(text|FIN|ack)/.test(mark)).join();
+    // A RST has the number behind the text.
+    const others = marks.filter((mark) => !/^(text|FIN|ack)/.test(mark));
+    const rest = others.map((mark) => mark.replace(/^(R\.?) -?\d+/, '$1')).join();
     return { rest, ack: marks.find((mark) => mark.startsWith('ack')), sends: marks.some((m) => /^(text|FIN)/.test(m)) };
   };
   const [x, y] = [parse(a), parse(b)];

@@ -57,8 +57,9 @@ export class Sequence {
   /** The next step, after what `view` saw. */
   step(view) {
     const k = this.steps.length;
-    this.next = Math.max(this.next, view.acked);
-    const step = { ...this.#choose(k, view), agreed: view.timestamps };
+    // The subject may be elsewhere, by a SYN of another number.
+    this.next = Math.abs(view.acked - this.next) > 50_000 ? view.acked : Math.max(this.next, view.acked);
+    const step = { ...this.#choose(k, view), agreed: view.timestamps, acked: view.acked };
     this.steps.push(step);
     return step;
   }
@@ -252,7 +253,7 @@ export function summarize(replies, sequence, view) {
         r.windowScale >= 0 && 'ws',
       ];
       marks.push(`${view.syn} <${options.filter(Boolean).join(',')}>`);
-      if (acked !== null) view.acked = Math.max(view.acked, acked);
+      if (acked !== null) view.acked = acked;
       continue;
     }
     const start = relative(r.seq, view.base);
@@ -263,7 +264,8 @@ export function summarize(replies, sequence, view) {
     view.end = Math.max(view.end, end);
     if (acked !== null) {
       ack = acked;
-      if (Math.abs(acked) < 1 << 20) view.acked = Math.max(view.acked, acked);
+      const more = (acked - view.acked) | 0;
+      if (more > 0 && more < 1 << 20) view.acked = acked;
     }
     zero = r.window === 0;
   }

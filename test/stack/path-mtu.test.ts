@@ -79,3 +79,21 @@ describe('the path MTU of a stack', () => {
     });
   }
 });
+
+describe('the MSS that is announced', () => {
+  it('RFC 9293 SHLD-6, RFC 6691 §2: is what the interface can take, whatever the path carries', () => {
+    for (const mtu of [576, 1500, 9000]) {
+      const peer = new RawPeer({ mtu });
+      const socket = peer.stack.connect({ remoteAddress: THEIRS[4], remotePort: 9, localPort: 7 });
+      peer.turn();
+      expect(peer.heard.at(-1)!.segment.mss).toBe(mtu - 40);
+      const { packet, segment } = peer.heard.at(-1)!;
+      peer.complain(packet, 'packet too big', 4, 560);
+      peer.stack.connect({ remoteAddress: THEIRS[4], remotePort: 10 });
+      peer.turn();
+      expect(peer.heard.at(-1)!.segment.mss).toBe(mtu - 40);
+      expect(segment.flags).toBe(SYN);
+      socket.abort();
+    }
+  });
+});

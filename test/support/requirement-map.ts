@@ -303,8 +303,10 @@ export function deviationComments(files: readonly SourceFile[]): string {
 export function draw(requirements: Requirements, rows: readonly Row[]): string {
   const counts = (level: RegExp) => {
     const all = rows.filter((r) => r.requirement.rfc === 9293 && level.test(r.requirement.id));
-    const kept = all.filter((r) => status(r) === '');
-    return `${kept.length} of ${all.length}`;
+    const kept = all.filter((r) => status(r) === '').length;
+    const otherwise = all.filter((r) => r.requirement.deviation !== null).length;
+    const rest = all.length - kept - otherwise;
+    return `${kept} of ${all.length}${otherwise > 0 ? ` (${otherwise} otherwise${rest > 0 ? `, ${rest} for applications` : ''})` : ''}`;
   };
   const out = [
     '# Requirements, where they are kept, and what shows it',
