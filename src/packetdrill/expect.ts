@@ -80,16 +80,16 @@ function hex(bytes: Uint8Array): string {
  */
 export function differs(expected: TcpPacket, sent: Sent, numbers: Numbers, { exact }: Strictness): string | null {
   const { segment: s, header } = sent;
-  if (s.has(SYN) && expected.seq !== null && !expected.absolute) numbers.learnLocal(s.seq, expected.seq);
-  else if (s.has(SYN) && expected.seq === null) numbers.learnLocal(s.seq, 0);
+  const syn = s.has(SYN);
+  if (syn && !numbers.localKnown) numbers.learnLocal(s.seq, expected.absolute ? 0 : (expected.seq ?? 0));
   if (s.flags !== expected.flags) return field('flags', describeFlags(expected.flags), describeFlags(s.flags));
   if (expected.seq !== null) {
-    const seq = expected.absolute ? toUint32(s.seq) : numbers.fromLocal(s.seq);
+    const seq = expected.absolute ? toUint32(s.seq) : numbers.fromLocal(s.seq, syn);
     if (seq !== expected.seq >>> 0) return field('seq', expected.seq, seq);
   }
   if (s.payloadLength !== expected.length) return field('length', expected.length, s.payloadLength);
   if (s.has(ACK) && expected.ack !== null) {
-    const ack = numbers.fromRemote(s.ack);
+    const ack = numbers.fromRemote(s.ack, syn);
     if (ack !== expected.ack >>> 0) return field('ack', expected.ack, ack);
   }
   if (exact && expected.win !== null && s.wnd !== expected.win) return field('win', expected.win, s.wnd);
@@ -142,7 +142,7 @@ function differsOptions({ options }: TcpPacket, sent: Sent, numbers: Numbers, ex
     // SACK blocks are of what the script sent. Numbers below its first are D-SACK's.
     return {
       kind: 'sack',
-      blocks: o.blocks.map(([a, b]) => [numbers.fromRemote(a as never), numbers.fromRemote(b as never)]),
+      blocks: o.blocks.map(([a, b]) => [numbers.fromRemote(a as never, false), numbers.fromRemote(b as never, false)]),
     };
   });
   const expected = clean(wanted).join(',');

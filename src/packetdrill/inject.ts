@@ -2,7 +2,7 @@ import { put16, put32 } from '../wire/bytes.ts';
 import { buildIcmpError, fillIcmpChecksum, icmpProtocol } from '../wire/icmp.ts';
 import { buildIp, ipHeaderLength } from '../wire/ip.ts';
 import { IpHeader, TCP } from '../wire/ip-header.ts';
-import { ACK } from '../wire/segment.ts';
+import { ACK, SYN } from '../wire/segment.ts';
 import { add, seq, toUint32 } from '../wire/seq.ts';
 import { fillChecksum, TCP_HEADER } from '../wire/tcp.ts';
 import type { Numbers } from './numbers.ts';
@@ -18,9 +18,10 @@ export function buildTcpPacket(packet: TcpPacket, numbers: Numbers): Uint8Array 
   put16(segment, 0, numbers.remotePort);
   put16(segment, 2, numbers.localPort);
   const from = packet.seq ?? 0;
-  put32(segment, 4, packet.absolute ? from : toUint32(numbers.remote(from)));
+  const syn = (packet.flags & SYN) !== 0;
+  put32(segment, 4, packet.absolute ? from : toUint32(numbers.remote(from, syn)));
   // Without ACK the field is as the script says, zero mostly.
-  if (packet.flags & ACK) put32(segment, 8, toUint32(numbers.local(packet.ack ?? 0)));
+  if (packet.flags & ACK) put32(segment, 8, toUint32(numbers.local(packet.ack ?? 0, syn)));
   segment[12] = (headerLength << 2) | ((packet.flags >>> 8) & 1);
   segment[13] = packet.flags;
   put16(segment, 14, packet.win ?? 0);
@@ -84,8 +85,8 @@ function buildOptions(options: readonly TcpOption[], numbers: Numbers): Uint8Arr
       case 'sack':
         out.push(5, 2 + 8 * option.blocks.length);
         for (const [a, b] of option.blocks) {
-          word(toUint32(numbers.local(a)));
-          word(toUint32(numbers.local(b)));
+          word(toUint32(numbers.local(a, false)));
+          word(toUint32(numbers.local(b, false)));
         }
         break;
       case 'FO':
@@ -134,7 +135,7 @@ const CODES_V6: Readonly<Record<string, number>> = {
 /** An ICMP error about a segment of the stack, or null where the stack has no use for such a message. */
 export function buildIcmpPacket(packet: IcmpPacket, numbers: Numbers, lastSeq: number): Uint8Array | null {
   const { version } = headerOf(numbers);
-  const from = packet.quote === null ? seq(lastSeq) : numbers.local(packet.quote.seq);
+  const from = packet.quote === null ? seq(lastSeq) : numbers.local(packet.quote.seq, false);
   const quoted = quote(numbers, toUint32(add(from, 0)), packet.quote?.length ?? 0);
   const tooBig = packet.message === 'packet_too_big' || packet.code === 'frag_needed';
   const codes = version === 4 ? CODES_V4 : CODES_V6;

@@ -3,17 +3,19 @@ import { Segment } from '../wire/segment.ts';
 import { add, diff, type Seq, seq } from '../wire/seq.ts';
 
 /**
- * The script counts from the ISNs that it writes (0, mostly), the wire from those that were chosen. This is the one connection of a script: its
- * ports and addresses, and the way from one count to the other.
+ * The script counts from the ISNs: a SYN's numbers are as it writes them, all others relative to them. On the wire are those that were chosen. This
+ * is the connection that a script is about now, its ports and addresses, and the way from one count to the other.
  */
 export class Numbers {
   readonly localAddress: IpAddress;
   readonly remoteAddress: IpAddress;
   localPort: number;
   remotePort: number;
-  /** Wire number less script number, for what we (the stack) and the script send. */
-  localBase: Seq = seq(0);
-  remoteBase: Seq = seq(0);
+  /** ISNs on the wire, and as the script writes them: of the stack, and of the script's end. */
+  #local: Seq = seq(0);
+  #remote: Seq = seq(0);
+  #localWritten = 0;
+  #remoteWritten = 0;
   localKnown = false;
   remoteKnown = false;
   /** Timestamps that we sent, by how the script wrote them. */
@@ -26,28 +28,52 @@ export class Numbers {
     this.remotePort = remotePort;
   }
 
-  /** A number of the stack's sequence space, from the script's. */
-  local(script: number): Seq {
-    return add(this.localBase, script | 0);
+  /** Another connection. `isn`: the ISN of the script's end on the wire. */
+  begin(localPort: number, remotePort: number, isn: Seq): void {
+    this.localPort = localPort;
+    this.remotePort = remotePort;
+    this.#remote = isn;
+    this.#remoteWritten = 0;
+    this.#localWritten = 0;
+    this.localKnown = false;
+    this.remoteKnown = false;
+    this.timestamps.clear();
   }
 
-  remote(script: number): Seq {
-    return add(this.remoteBase, script | 0);
+  /** A number of the stack's sequence space, from the script's. `syn`: it stands in a SYN. */
+  local(script: number, syn: boolean): Seq {
+    return add(this.#local, (syn ? script - this.#localWritten : script) | 0);
+  }
+
+  remote(script: number, syn: boolean): Seq {
+    return add(this.#remote, (syn ? script - this.#remoteWritten : script) | 0);
   }
 
   /** The script's number for one of the stack's, 0 … 2^32 − 1. */
-  fromLocal(wire: Seq): number {
-    return diff(wire, this.localBase) >>> 0;
+  fromLocal(wire: Seq, syn: boolean): number {
+    return (diff(wire, this.#local) + (syn ? this.#localWritten : 0)) >>> 0;
   }
 
-  fromRemote(wire: Seq): number {
-    return diff(wire, this.remoteBase) >>> 0;
+  fromRemote(wire: Seq, syn: boolean): number {
+    return (diff(wire, this.#remote) + (syn ? this.#remoteWritten : 0)) >>> 0;
   }
 
   /** The stack's SYN: its number is the script's `script`. */
   learnLocal(wire: Seq, script: number): void {
-    this.localBase = add(wire, -script | 0);
+    this.#local = wire;
+    this.#localWritten = script;
     this.localKnown = true;
+  }
+
+  /** The first SYN of the script's end. */
+  learnRemote(script: number): void {
+    this.#remoteWritten = script;
+    this.remoteKnown = true;
+  }
+
+  /** What our numbers, and those of the script's end, are shown less. */
+  get bases(): readonly [Seq, Seq] {
+    return [this.#local, this.#remote];
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Connection } from '../stack/connection.ts';
 import { Stack } from '../stack/stack.ts';
 import type { TcpConfig } from '../tcp/config.ts';
-import { CLOSED, LISTEN, STATE_NAMES } from '../tcp/state.ts';
+import { CLOSED, ESTABLISHED, LISTEN, STATE_NAMES } from '../tcp/state.ts';
 import { IpAddress } from '../wire/address.ts';
 import { describeSegment } from '../wire/describe.ts';
 import { ACK, SYN } from '../wire/segment.ts';
@@ -87,6 +87,9 @@ class Run {
   #before = 0;
   #lastSeq = 0;
   #connection: Connection | null = null;
+  /** A socket was made since the last connection began: the next SYN begins another. */
+  #fresh = false;
+  #nextPort = EPHEMERAL + 1;
 
   constructor(script: Script, { config, family = 4, exact, seed = 1 }: RunOptions) {
     this.#script = script;
@@ -109,7 +112,7 @@ class Run {
     this.#stack = new Stack({ host: this.#clock, config: this.#config, loopback: false });
     this.#stack.addDevice(this.#wire, [{ address: local, prefixLength: six ? 64 : 16 }]);
     this.#stack.addRoute(IpAddress.of(six ? '::' : '0.0.0.0'), 0, this.#wire);
-    this.#numbers.remoteBase = seq(this.#random());
+    this.#numbers.begin(LOCAL_PORT, EPHEMERAL, seq(this.#random()));
     this.#sockets = new Sockets({
       stack: this.#stack,
       clock: this.#clock,
@@ -119,8 +122,8 @@ class Run {
       remotePort: LOCAL_PORT,
       onConnection: (connection) => {
         this.#connection = connection;
-        this.#numbers.localPort = connection.localPort;
-        this.#numbers.remotePort = LOCAL_PORT;
+        this.#numbers.begin(connection.localPort, LOCAL_PORT, seq(this.#random()));
+        this.#fresh = false;
       },
     });
     for (const { name, value } of script.options) if (name === 'define') this.#names.set(value, 1);
@@ -208,13 +211,25 @@ class Run {
         throw new Unsupported('a Fast Open cookie that depends on the peer');
       }
     }
-    if (packet.flags & SYN && packet.seq !== null && !numbers.remoteKnown) {
-      // The script's count starts at its SYN, wherever that is on the wire.
-      numbers.remoteKnown = true;
-    }
+    if (packet.flags & SYN) this.#takeSyn(packet);
     this.ladder.push(`${time(this.#elapsed())} < ${text(packet)}`);
     this.#wire.deliver(buildTcpPacket(packet, numbers));
     this.#clock.settle();
+  }
+
+  /** A SYN of the script's end: it may begin a connection. */
+  #takeSyn(packet: TcpPacket): void {
+    const numbers = this.#numbers;
+    if ((packet.flags & ACK) === 0) {
+      if (this.#fresh && numbers.remoteKnown) numbers.begin(LOCAL_PORT, this.#nextPort++, seq(this.#random()));
+      this.#fresh = false;
+      const lives = this.#stack
+        .connections()
+        .some((c) => c.remotePort === numbers.remotePort && c.state !== 'LISTEN' && c.state !== 'TIME-WAIT');
+      // Reopened, it will have another ISN.
+      if (!lives) numbers.localKnown = false;
+    }
+    if (!numbers.remoteKnown) numbers.learnRemote(packet.seq ?? 0);
   }
 
   #expect(event: PacketEvent, packet: TcpPacket): void {
@@ -232,8 +247,7 @@ class Run {
     let sent = this.#next(limit);
     if (sent === null) this.#fail(`expected > ${text(packet)}; nothing was sent by ${time(limit)}`);
     while (!this.#strictSegments && sent!.segment.payloadLength < packet.length) {
-      const next = this.#wire.sent[0];
-      const more = next === undefined ? this.#next(limit) : this.#read();
+      const more = this.#next(limit);
       if (more === null) break;
       const merged = merge(sent!, more);
       if (merged === null) {
@@ -259,23 +273,29 @@ class Run {
   /** The next segment that the stack sent, or sends by `limit`; null where it sends none. */
   #next(limit: number): Sent | null {
     this.#clock.settle();
-    while (this.#wire.sent.length === 0) {
+    for (;;) {
+      const sent = this.#read();
+      if (sent !== null) return sent;
       if (!this.#clock.step(this.#start + limit)) return null;
       this.#poll();
     }
-    return this.#read();
   }
 
-  #read(): Sent {
-    const packet = this.#wire.sent.shift()!;
-    const sent = readSent(packet.bytes, packet.time);
-    if (typeof sent === 'string') this.#fail(`sent ${sent}`);
-    return sent as Sent;
+  /** The next segment that was sent, of the connection that the script is about. */
+  #read(): Sent | null {
+    const { localPort, remotePort } = this.#numbers;
+    for (let packet = this.#wire.sent.shift(); packet !== undefined; packet = this.#wire.sent.shift()) {
+      const sent = readSent(packet.bytes, packet.time);
+      if (typeof sent === 'string') this.#fail(`sent ${sent}`);
+      const { segment } = sent as Sent;
+      if (segment.sourcePort === localPort && segment.destinationPort === remotePort) return sent as Sent;
+    }
+    return null;
   }
 
   #show({ segment }: Sent): string {
-    const { localBase, remoteBase, localKnown } = this.#numbers;
-    return describeSegment(segment, localKnown ? localBase : segment.seq, remoteBase);
+    const { bases, localKnown } = this.#numbers;
+    return describeSegment(segment, localKnown ? bases[0] : segment.seq, bases[1]);
   }
 
   // Calls.
@@ -351,10 +371,14 @@ class Run {
     };
     const expected = event.result?.kind === 'number' ? event.result.value : 0;
     const done = { bytes: 0 };
+    let tries = 0;
     switch (name) {
       case 'socket':
         if (!words(1).includes('SOCK_STREAM')) throw new Unsupported('a socket that is no TCP');
-        return () => sockets.socket(expected);
+        return () => {
+          this.#fresh = true;
+          return sockets.socket(expected);
+        };
       case 'bind':
         return () => sockets.bind(fd);
       case 'listen':
@@ -362,26 +386,22 @@ class Run {
       case 'accept':
         return () => this.#accepted(sockets.accept(fd, expected), expected);
       case 'connect':
-        return () => sockets.connect(fd);
+        return () => sockets.connect(fd, tries++);
       case 'read':
         return () => sockets.read(fd, number(2), false);
       case 'recv':
       case 'recvfrom':
         return () => sockets.read(fd, number(2), words(3).includes('MSG_PEEK'));
       case 'write':
-        return () => sockets.write(fd, number(2), false, done);
+        return () => sockets.write(fd, number(2), false, true, done);
       case 'send':
-      case 'sendto': {
-        const flags = words(3);
-        if (flags.includes('MSG_FASTOPEN')) throw new Unsupported('MSG_FASTOPEN');
-        return () => sockets.write(fd, number(2), flags.includes('MSG_MORE'), done);
-      }
-      case 'sendmsg': {
-        const length = messageLength(args[1]);
-        const flags = words(2);
-        if (flags.includes('MSG_FASTOPEN')) throw new Unsupported('MSG_FASTOPEN');
-        return () => sockets.write(fd, length, flags.includes('MSG_MORE'), done);
-      }
+      case 'sendto':
+        if (words(4).includes('AF_UNSPEC')) return () => ({ result: -1, errno: 'EOPNOTSUPP' });
+        return this.#sending(fd, number(2), words(3), name === 'sendto', done);
+      case 'sendmsg':
+        return this.#sending(fd, messageLength(args[1]), words(2), false, done);
+      case 'poll':
+        return this.#polling(args[0]!, number(2));
       case 'shutdown':
         return () => sockets.shutdown(fd, words(1)[0] ?? '');
       case 'close':
@@ -397,6 +417,47 @@ class Run {
       default:
         throw new Unsupported(`${name}()`);
     }
+  }
+
+  #sending(
+    fd: number,
+    length: number,
+    flags: readonly string[],
+    addressed: boolean,
+    done: { bytes: number },
+  ): () => Returned | null {
+    const sockets = this.#sockets;
+    const waits = !flags.includes('MSG_DONTWAIT');
+    const opens = (): boolean => {
+      const { connection } = sockets.get(fd);
+      return flags.includes('MSG_FASTOPEN') && (connection === null || connection.state < ESTABLISHED);
+    };
+    return () => {
+      if (opens()) return sockets.fastOpen(fd, length, waits, done);
+      const implied = addressed ? sockets.impliedConnect(fd, length) : null;
+      return implied ?? sockets.write(fd, length, flags.includes('MSG_MORE'), waits, done);
+    };
+  }
+
+  /** poll(2): `[{fd=3, events=POLLIN, revents=POLLIN}, …]`, what it says is what the script has. `timeout` in ms, −1 for ever. */
+  #polling(list: Value, timeout: number): () => Returned | null {
+    const items = list.kind === 'list' ? list.items : [];
+    const until = timeout < 0 ? Number.POSITIVE_INFINITY : this.#elapsed() + timeout * 1000;
+    return () => {
+      let result = 0;
+      const told = items.map((item) => {
+        const fields = item.kind === 'struct' ? item.fields : {};
+        const fd = fields['fd']?.kind === 'number' ? fields['fd'].value : -1;
+        const asked = [...namesOf(fields['events']), 'POLLERR', 'POLLHUP'];
+        const said = this.#sockets.ready(fd).filter((word) => asked.includes(word));
+        if (said.length > 0) result++;
+        return { said: said.sort().join('|'), expected: [...namesOf(fields['revents'])].sort().join('|') };
+      });
+      if (result === 0 && this.#elapsed() < until) return null;
+      const wrong = told.find(({ said, expected }) => said !== expected);
+      if (wrong !== undefined) this.#fail(`poll: revents: expected ${wrong.expected || 0}, is ${wrong.said || 0}`);
+      return { result };
+    };
   }
 
   #accepted(returned: Returned | null, fd: number): Returned | null {
@@ -432,6 +493,7 @@ class Run {
       if (!String(there).includes(count[2]!)) this.#fail(`sockstat: expected ${count[2]} in ${state}, found ${there}`);
     }
     if (/tcpdrop\b.*TIME_WAIT/.test(command)) this.#stack.forgetTimeWait();
+    if (/fastopen\.client_enable|tcp_metrics flush/.test(command)) this.#stack.forgetFastOpen();
     this.#clock.settle();
   }
 
@@ -459,6 +521,10 @@ const STATES_OF_SOCKSTAT: Readonly<Record<string, string>> = {
 /** One error, two names. */
 function alias(errno: string): string {
   return errno === 'EWOULDBLOCK' ? 'EAGAIN' : errno;
+}
+
+function namesOf(value: Value | undefined): readonly string[] {
+  return value?.kind === 'name' ? value.names : [];
 }
 
 /** The bytes of `{msg_iov(2)=[{..., 100}, {..., 200}]}`. */

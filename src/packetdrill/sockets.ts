@@ -1,10 +1,13 @@
 import type { Connection } from '../stack/connection.ts';
+import type { Listener } from '../stack/listener.ts';
 import type { TcpListener } from '../stack/socket.ts';
 import { StackError } from '../stack/socket.ts';
 import type { Stack } from '../stack/stack.ts';
+import type { TcpConfig } from '../tcp/config.ts';
 import * as core from '../tcp/connection.ts';
+import { TFO_CLIENT } from '../tcp/fast-open.ts';
 import type { Failure } from '../tcp/notices.ts';
-import { CLOSED, ESTABLISHED } from '../tcp/state.ts';
+import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { ScriptClock } from './clock.ts';
 import type { Value } from './script.ts';
@@ -42,6 +45,8 @@ export class Socket {
   lingerReset = false;
   readShut = false;
   connecting = false;
+  /** connect(2) was put off until there is text for the SYN (TCP_FASTOPEN_CONNECT). */
+  deferred = false;
   /** Options set before there is a connection. */
   readonly options = new Map<string, number>();
 }
@@ -106,7 +111,8 @@ export class Sockets {
     const socket = this.get(fd);
     const { stack, localPort } = this.#ends;
     try {
-      socket.listener = stack.listen({ port: localPort, backlog, ...deferred(socket) });
+      const fastOpen = socket.options.get('TCP_FASTOPEN') ?? 0;
+      socket.listener = stack.listen({ port: localPort, backlog, fastOpen, ...deferred(socket) });
     } catch (e) {
       return e instanceof StackError ? error(e.code) : fail(e);
     }
@@ -126,21 +132,20 @@ export class Sockets {
     return { result: as };
   }
 
-  connect(fd: number): Returned | null {
+  /** `tries`: how often the same call was tried before; it blocks then. */
+  connect(fd: number, tries: number): Returned | null {
     const socket = this.get(fd);
+    if (socket.deferred) return error('EISCONN');
     if (socket.connection === null) {
-      const { stack, remoteAddress, remotePort, localPort } = this.#ends;
-      const local = socket.bound ? { localPort } : {};
-      try {
-        const connection = stack.connect({ remoteAddress, remotePort, ...local }) as Connection;
-        this.#adopt(socket, connection);
-        socket.connecting = true;
-        this.#ends.onConnection(connection);
-      } catch (e) {
-        return e instanceof StackError ? error(e.code) : fail(e);
+      const fastOpen = socket.options.get('TCP_FASTOPEN_CONNECT') === 1;
+      if (fastOpen && this.#roomOfSyn() > 0) {
+        socket.deferred = true;
+        return OK;
       }
+      const failed = this.#start(socket, fastOpen, 0);
+      if (failed !== null) return failed;
       if (socket.nonBlocking) return error('EINPROGRESS');
-    }
+    } else if (tries === 0 && socket.connection.state === SYN_SENT && !socket.nonBlocking) return error('EALREADY');
     const { state } = socket.connection!;
     if (socket.error !== '') return this.#takeError(socket);
     if (state >= ESTABLISHED) {
@@ -150,6 +155,53 @@ export class Sockets {
     }
     if (state === CLOSED) return error('ECONNREFUSED');
     return socket.nonBlocking ? error('EALREADY') : null;
+  }
+
+  /**
+   * sendto(2) with MSG_FASTOPEN, and the first text after a connect(2) that was put off: opens a connection with as much text as its SYN may carry.
+   * `done`: what earlier tries of the same call did.
+   */
+  fastOpen(fd: number, length: number, waits: boolean, done: { bytes: number; began?: boolean }): Returned | null {
+    const socket = this.get(fd);
+    socket.deferred = false;
+    const blocks = waits && !socket.nonBlocking;
+    if (socket.connection === null) {
+      const room = Math.min(length, this.#roomOfSyn());
+      const given = room > 0 && blocks ? length : room;
+      const failed = this.#start(socket, true, given);
+      if (failed !== null) return failed;
+      if (!blocks) return given > 0 ? { result: given } : error('EINPROGRESS');
+      done.began = true;
+      done.bytes = socket.connection!.unacknowledged;
+    } else if (done.began !== true && socket.connection.state === SYN_SENT) return error('EALREADY');
+    return this.write(fd, length, false, waits, done);
+  }
+
+  /** FreeBSD's sendto(2) to where no connection is yet, with TCP_FASTOPEN set: opens, and queues the text. Null: this is no such socket. */
+  impliedConnect(fd: number, length: number): Returned | null {
+    const socket = this.get(fd);
+    if (socket.connection !== null || socket.listener !== null || socket.options.get('TCP_FASTOPEN') !== 1) return null;
+    return this.#start(socket, true, length) ?? { result: length };
+  }
+
+  /** Why none could be opened; null where one was. */
+  #start(socket: Socket, fastOpen: boolean, length: number): Returned | null {
+    const { stack, remoteAddress, remotePort, localPort } = this.#ends;
+    const local = socket.bound ? { localPort } : {};
+    const data = new Uint8Array(length);
+    try {
+      const connection = stack.connect({ remoteAddress, remotePort, fastOpen, data, ...local }) as Connection;
+      this.#adopt(socket, connection);
+      socket.connecting = true;
+      this.#ends.onConnection(connection);
+      return null;
+    } catch (e) {
+      return e instanceof StackError ? error(e.code) : fail(e);
+    }
+  }
+
+  #roomOfSyn(): number {
+    return this.#ends.stack.fastOpenRoom(this.#ends.remoteAddress);
   }
 
   read(fd: number, most: number, peek: boolean): Returned | null {
@@ -167,19 +219,39 @@ export class Sockets {
   }
 
   /** `done`: bytes that an earlier try of the same blocking call has handed over. */
-  write(fd: number, length: number, more: boolean, done: { bytes: number }): Returned | null {
+  write(fd: number, length: number, more: boolean, waits: boolean, done: { bytes: number }): Returned | null {
     const socket = this.get(fd);
     const { connection } = socket;
-    if (connection === null) return error('ENOTCONN');
+    if (socket.deferred) return this.fastOpen(fd, length, waits, done);
+    if (connection === null) return error('EPIPE');
     if (socket.error !== '') return this.#takeError(socket);
+    const blocks = waits && !socket.nonBlocking;
+    const opening = connection.state === SYN_SENT || (connection.state === SYN_RECEIVED && !connection.tcb.passive);
+    if (opening) return blocks ? null : error('EAGAIN');
     if (more) connection.setCork(true);
     const taken = connection.send(new Uint8Array(length - done.bytes));
     if (!more && socket.options.get('TCP_CORK') !== 1 && connection.tcb.cork) connection.setCork(false);
     if (taken < 0) return error('EPIPE');
     done.bytes += taken;
     if (done.bytes === length) return { result: length };
-    if (!socket.nonBlocking) return null;
+    if (blocks) return null;
     return done.bytes === 0 ? error('EAGAIN') : { result: done.bytes };
+  }
+
+  /** What poll(2) would say of a socket. */
+  ready(fd: number): string[] {
+    const socket = this.get(fd);
+    const { connection, listener } = socket;
+    if (listener !== null) return listener.acceptQueue > 0 ? ['POLLIN'] : [];
+    if (connection === null) return ['POLLOUT', 'POLLHUP'];
+    const { state, tcb } = connection;
+    const said: string[] = [];
+    if (connection.readable > 0 || tcb.finReceived || state === CLOSED) said.push('POLLIN');
+    if (state >= ESTABLISHED ? connection.sendSpace > 0 : state === CLOSED) said.push('POLLOUT');
+    if (socket.error !== '') said.push('POLLERR');
+    if (state === CLOSED) said.push('POLLHUP');
+    if (tcb.finReceived || state === CLOSED) said.push('POLLRDHUP');
+    return said;
   }
 
   shutdown(fd: number, how: string): Returned {
@@ -221,6 +293,14 @@ export class Sockets {
       socket.lingerReset = lingerOf(value);
       return OK;
     }
+    if (name === 'TCP_FASTOPEN' || name === 'TCP_FASTOPEN_CONNECT') return this.#setFastOpen(socket, name, number);
+    if (BEFORE.has(name)) {
+      // One script has one stack to itself: what a socket is given before it opens is the stack's.
+      if (socket.connection !== null) throw new Unsupported(`${name} of an open connection`);
+      BEFORE.get(name)!(this.#ends.stack.config as Changeable, number);
+      socket.options.set(name, number);
+      return OK;
+    }
     if (!APPLY.has(name)) {
       if (IGNORED.has(name)) return OK;
       throw new Unsupported(`socket option ${name}`);
@@ -230,6 +310,15 @@ export class Sockets {
       APPLY.get(name)!(socket.connection, number);
       this.#settle(socket.connection);
     }
+    return OK;
+  }
+
+  #setFastOpen(socket: Socket, name: string, value: number): Returned {
+    if (name === 'TCP_FASTOPEN_CONNECT' && (this.#ends.stack.config.tcp_fastopen & TFO_CLIENT) === 0) {
+      return error('EOPNOTSUPP');
+    }
+    socket.options.set(name, value);
+    if (name === 'TCP_FASTOPEN' && socket.listener !== null) (socket.listener as Listener).fastOpen = value;
     return OK;
   }
 
@@ -338,7 +427,35 @@ const APPLY = new Map<string, (connection: Connection, value: number) => void>([
       c.tcb.dscp = v >>> 2;
     },
   ],
+  [
+    'TCP_SYNCNT',
+    (c, v) => {
+      (c.tcb.config as Changeable).tcp_syn_retries = v;
+    },
+  ],
   ['TCP_DEFER_ACCEPT', () => {}],
+]);
+
+type Changeable = { -readonly [K in keyof TcpConfig]: TcpConfig[K] };
+
+/** Options that say what the SYN will be. */
+const BEFORE = new Map<string, (config: Changeable, value: number) => void>([
+  [
+    'TCP_MAXSEG',
+    (c, v) => {
+      c.maxMss = v;
+    },
+  ],
+  [
+    'TCP_NOOPT',
+    (c, v) => {
+      if (v === 0) return;
+      c.maxMss = -1;
+      c.tcp_sack = false;
+      c.tcp_timestamps = false;
+      c.tcp_window_scaling = false;
+    },
+  ],
 ]);
 
 /** Options that change nothing here: one script has one connection. */

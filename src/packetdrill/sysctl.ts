@@ -48,6 +48,24 @@ const KNOWN: Readonly<Record<string, Apply>> = {
     while (shift < 14 && 65_535 * 2 ** shift < v) shift++;
     c.windowScale = shift;
   },
+  'net.inet.tcp.fastopen.client_enable': (c, v) => {
+    c.tcp_fastopen = v === 0 ? c.tcp_fastopen & ~1 : c.tcp_fastopen | 1;
+  },
+  'net.inet.tcp.fastopen.server_enable': (c, v) => {
+    c.tcp_fastopen = v === 0 ? c.tcp_fastopen & ~2 : c.tcp_fastopen | 2;
+  },
+  'net.inet.tcp.keepidle': (c, v) => {
+    c.tcp_keepalive_time = v * MS;
+  },
+  'net.inet.tcp.keepintvl': (c, v) => {
+    c.tcp_keepalive_intvl = v * MS;
+  },
+  'net.inet.tcp.keepcnt': (c, v) => {
+    c.tcp_keepalive_probes = v;
+  },
+  'net.ipv4.tcp_fastopen_blackhole_timeout_sec': (c, v) => {
+    c.tcp_fastopen_blackhole_timeout_sec = v * 1_000_000;
+  },
   'net.ipv4.tcp_timestamps': (c, v) => {
     c.tcp_timestamps = v !== 0;
   },
@@ -83,9 +101,22 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   },
 };
 
+/** What the script that google's tests begin with, `common/defaults.sh`, sets, as far as a script could see it. */
+const GOOGLE: Partial<TcpConfig> = {
+  tcp_timestamps: true,
+  tcp_sack: true,
+  tcp_syn_retries: 5,
+  tcp_synack_retries: 5,
+  tcp_slow_start_after_idle: false,
+  tcp_ecn: 0,
+  tcp_fastopen: 0x70403,
+  tcp_fastopen_key: 'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4',
+};
+
 /** Applies the `sysctl` lines of a command to a configuration. Nothing is run. */
 export function applySysctls(command: string, config: TcpConfig): void {
   const changeable = config as Changeable;
+  if (/\bdefaults\.sh\b/.test(command)) Object.assign(changeable, GOOGLE);
   // `set_sysctls.py` takes paths.
   const text = command.replace(/\/proc\/sys\/(\S+?)=/g, (_, path: string) => `${path.replaceAll('/', '.')}=`);
   for (const found of text.matchAll(/([a-z][\w.]+)=("[^"]*"|\S+)/g)) {

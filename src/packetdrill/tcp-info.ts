@@ -63,7 +63,8 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
           : 0;
   const info: Record<string, number> = {
     ca_state: ca,
-    options: (tcb.timestamps ? 1 : 0) | (tcb.sackOk ? 2 : 0) | (tcb.windowScaling ? 4 : 0),
+    options:
+      (tcb.timestamps ? 1 : 0) | (tcb.sackOk ? 2 : 0) | (tcb.windowScaling ? 4 : 0) | (synTextTaken(tcb) ? 32 : 0),
     snd_wscale: tcb.sndWindScale,
     rcv_wscale: tcb.rcvWindScale,
     rto: tcb.rto,
@@ -80,6 +81,11 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
     snd_ssthresh: tcb.ssthresh >= 0x7fffffff ? 0x7fffffff : Math.floor(tcb.ssthresh / mss),
     rtt: tcb.srtt,
     rttvar: tcb.rttvar,
+    // Our SYN, or what of text came with it, counts for one.
+    delivered:
+      (tcb.synAcked ? 1 : 0) +
+      segments(tcb.bytesAckedTotal - (tcb.fastOpen?.taken ? tcb.fastOpen.synText : 0)) +
+      segments(scoreboard.sackedBytes),
     total_retrans: tcb.totalRetrans,
     bytes_acked: tcb.bytesAckedTotal,
     bytes_received: tcb.bytesReceived,
@@ -90,4 +96,9 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
     advmss: tcb.rcvMss,
   };
   for (const [name, value] of Object.entries(info)) names.set(`tcpi_${name}`, value);
+}
+
+/** Text came on the SYN, and was taken. */
+function synTextTaken({ fastOpen }: Tcb): boolean {
+  return fastOpen !== null && (fastOpen.taken || fastOpen.accepted);
 }

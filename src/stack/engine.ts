@@ -364,7 +364,8 @@ export class Engine implements Environment {
 
   /** The text that a segment has room for, before options, bytes: by the device alone, which is what we announce (RFC 6691 §2; SHLD-6). */
   rcvMss(tuple: FourTuple, port: Port): number {
-    return Math.max(1, Math.min(port.device.mtu, 65_535) - fixedHeaders(tuple.localAddress.family));
+    const room = Math.max(1, Math.min(port.device.mtu, 65_535) - fixedHeaders(tuple.localAddress.family));
+    return this.config.maxMss > 0 ? Math.min(this.config.maxMss, room) : room;
   }
 
   /** And by what is known of the path to there. */

@@ -29,7 +29,9 @@ export class PassiveOpens {
   readonly table: HalfOpenTable;
   readonly #engine: Engine;
   readonly #cookies: SynCookies;
-  readonly #fastOpenCookies: FastOpenCookies;
+  readonly #ownKey: Uint8Array;
+  #sharedKey = '';
+  #fastOpenCookies: FastOpenCookies;
   /** The devices that SYNs came by: records name them by number. */
   readonly #ports: Port[] = [];
 
@@ -38,14 +40,18 @@ export class PassiveOpens {
     this.#engine = engine;
     this.table = new HalfOpenTable(hash);
     this.#cookies = new SynCookies(key.subarray(0, 32));
-    const shared = engine.config.tcp_fastopen_key;
-    const fastOpenKey = parseFastOpenKey(shared);
-    if (shared !== '' && fastOpenKey === null) {
-      throw new RangeError(
-        `tcp_fastopen_key ${shared}: write four words, a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4, or nothing`,
-      );
-    }
-    this.#fastOpenCookies = new FastOpenCookies(fastOpenKey ?? key.subarray(32, 48));
+    this.#ownKey = key.subarray(32, 48);
+    this.#fastOpenCookies = this.#keyed();
+  }
+
+  /** The key that machines share, where there is one; it may change (RFC 7413 §4.1.2). */
+  #keyed(): FastOpenCookies {
+    this.#sharedKey = this.#engine.config.tcp_fastopen_key;
+    const key = this.#sharedKey === '' ? this.#ownKey : parseFastOpenKey(this.#sharedKey);
+    if (key !== null) return new FastOpenCookies(key);
+    throw new RangeError(
+      `tcp_fastopen_key ${this.#sharedKey}: write four words, a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4, or nothing`,
+    );
   }
 
   /** A SYN for a listener, from nobody known. `reopens`: its four-tuple was in TIME-WAIT, and its ISS has to be beyond what was used. */
@@ -97,6 +103,7 @@ export class PassiveOpens {
     const bits = config.tcp_fastopen;
     const most = listener.fastOpen > 0 || (bits & TFO_ALL_LISTENERS) === 0 ? listener.fastOpen : listener.backlog;
     if ((bits & TFO_SERVER) === 0 || most === 0) return null;
+    if (config.tcp_fastopen_key !== this.#sharedKey) this.#fastOpenCookies = this.#keyed();
     const answer = this.#fastOpenCookies.answer(tuple, segment, (bits & TFO_SERVER_WITHOUT_COOKIE) !== 0);
     if (answer === null) return null;
     if (!answer.accepted) {

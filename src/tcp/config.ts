@@ -4,7 +4,7 @@ import type { CongestionName } from './congestion/controller.ts';
  * Everything that can be set, with Linux's sysctl name and default where Linux has one. Times are in microseconds, sizes in bytes.
  */
 export interface TcpConfig {
-  /** Largest segment text to announce, at most; 0: what the path's MTU allows (RFC 9293 §3.7.1). */
+  /** Largest segment text to announce and to send, at most; 0: what the path's MTU allows (RFC 9293 §3.7.1); −1: the same, and no MSS option. */
   readonly maxMss: number;
   /** Offer and accept window scaling, SACK, timestamps (RFC 7323, RFC 2018). */
   readonly tcp_window_scaling: boolean;

@@ -11,7 +11,7 @@ import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 /** Options of our SYN or SYN,ACK: MSS always (MUST-14, SHLD-5, MAY-3). In answer to a SYN only what it offered. */
 export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
-  segment.mss = tcb.rcvMss;
+  if (config.maxMss >= 0) segment.mss = tcb.rcvMss;
   segment.packed = config.packedSynOptions;
   if (!answering && tcb.retries > config.synOptionRetries) return;
   if (answering ? tcb.sackOk : config.tcp_sack) segment.sackPermitted = true;
