@@ -12,7 +12,9 @@ export type { BacklogInfo, BeyondServer, BeyondSocket } from './net/beyond.ts';
 export { createNet, type Net, type NetOptions } from './net/create-net.ts';
 
 // Open sockets keep the process alive, not what a closed one leaves behind (TIME-WAIT).
-const net = createNet(new Stack({ host: new NodeHost().unref() }));
+/** The stack of what is imported directly: `connections()` lists what there is. */
+export const stack = new Stack({ host: new NodeHost().unref() });
+const net = createNet(stack);
 
 export default net;
 export const {

@@ -5,4 +5,5 @@ export * from './socket.ts';
 export { type DeviceAddress, Stack, type StackOptions } from './stack.ts';
 export type { CaState, TcpInfo } from './tcp-info.ts';
 export type { TcpOptions } from './tcp-options.ts';
+export type { BindOptions, UdpEvents, UdpSocket } from './udp.ts';
 export type { StackWarning } from './warnings.ts';

@@ -12,7 +12,7 @@ import { Reassembly } from '../ip/reassembly.ts';
 import { CHECKSUM_COMPLETE, type Frame } from '../link/device.ts';
 import { icmpError } from '../tcp/events/icmp.ts';
 import { parseIp } from '../wire/ip.ts';
-import { ICMP, ICMPV6, IpHeader, NO_NEXT_HEADER, TCP } from '../wire/ip-header.ts';
+import { ICMP, ICMPV6, IpHeader, NO_NEXT_HEADER, TCP, UDP } from '../wire/ip-header.ts';
 import { Segment } from '../wire/segment.ts';
 import { parseTcp, verifyChecksum } from '../wire/tcp.ts';
 import { portsWord } from './demux.ts';
@@ -20,6 +20,7 @@ import type { Engine } from './engine.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import type { IpCounters } from './ip-counters.ts';
 import type { Port } from './port.ts';
+import type { Udp } from './udp.ts';
 
 /**
  * From frames to segments: IP's and ICMP's part of what arrives. Nothing that a frame holds throws here; what is dropped is counted by
@@ -30,6 +31,8 @@ export class Input {
   readonly #addresses: Addresses<Port>;
   readonly #counters: IpCounters;
   readonly #icmp: IcmpOutput;
+  /** Whom datagrams are for, where there is somebody. */
+  udp: Udp | null = null;
   readonly #reassembly = new Reassembly();
   /** Where errors about datagrams that never became whole leave by. */
   #lastFragmentPort: Port | null = null;
@@ -55,7 +58,11 @@ export class Input {
   }
 
   flush(now: number): void {
-    this.#engine.flush(now);
+    try {
+      this.#engine.flush(now);
+    } finally {
+      this.udp?.deliver();
+    }
   }
 
   #packet(
@@ -99,6 +106,9 @@ export class Input {
       case ICMP:
       case ICMPV6:
         this.#icmpArrives(port, bytes, foreign, now);
+        return;
+      case UDP:
+        this.#udpArrives(port, bytes, offset, checksum, now);
         return;
       case NO_NEXT_HEADER:
         return;
@@ -152,6 +162,13 @@ export class Input {
     this.#engine.segment(port, header, segment, now);
   }
 
+  #udpArrives(port: Port, bytes: Uint8Array, offset: number, checksum: number, now: number): void {
+    const header = this.#header;
+    const taken = this.udp?.arrives(header, bytes, checksum) ?? false;
+    if (typeof taken === 'string') this.#counters.drop(taken);
+    else if (!taken) this.#report(port, unknownProtocol(header, bytes, offset), bytes, offset, now);
+  }
+
   #fragment(port: Port, bytes: Uint8Array, offset: number, length: number, now: number): void {
     this.#lastFragmentPort = port;
     const whole = this.#reassembly.accept(bytes, offset, length, now);
@@ -185,6 +202,8 @@ export class Input {
       frame.length = this.#icmp.echoReply(header, bytes, message, frame.bytes, frame.offset);
       this.#counters.IcmpOutMsgs++;
       device.transmit(frame);
+    } else if (message.type === 'advice' && message.protocol === UDP) {
+      this.udp?.advised(message);
     } else if (message.type === 'advice' && message.protocol === TCP && message.seq !== null) {
       const connection = this.#engine.quoted(message, message.seq);
       if (connection === null) return;

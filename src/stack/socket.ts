@@ -154,7 +154,7 @@ export interface ConnectOptions {
 
 /** Thrown by `listen` and `connect` for what the caller can mend. `node/errors.ts` knows the codes. */
 export class StackError extends Error {
-  readonly code: 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'ENETUNREACH' | 'EACCES' | 'EINVAL' | 'ENOBUFS';
+  readonly code: 'EADDRINUSE' | 'EADDRNOTAVAIL' | 'ENETUNREACH' | 'EACCES' | 'EINVAL' | 'ENOBUFS' | 'EMSGSIZE';
   constructor(code: StackError['code'], message: string) {
     super(message);
     this.name = 'StackError';

@@ -17,6 +17,7 @@ import { Port } from './port.ts';
 import { EphemeralPorts } from './ports.ts';
 import { type ConnectOptions, type ListenOptions, StackError, type TcpListener, type TcpSocket } from './socket.ts';
 import { checkTcpOptions } from './tcp-options.ts';
+import { type BindOptions, Udp, type UdpSocket } from './udp.ts';
 import type { StackWarning } from './warnings.ts';
 
 export interface StackOptions {
@@ -64,6 +65,7 @@ export class Stack {
   readonly #ephemeral: EphemeralPorts;
   #loopback: Loopback | null = null;
   #loopbackPort: Port | null = null;
+  #udp: Udp | null = null;
   #closed = false;
 
   constructor({ host, config = linux, trace = null, loopback = true }: StackOptions) {
@@ -206,6 +208,21 @@ export class Stack {
     this.#engine.fastOpen.clear();
   }
 
+  /** A UDP socket on a port of its own. Throws a StackError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+  bind(options: BindOptions = {}): UdpSocket {
+    this.#mustBeOpen();
+    checkPort(options.port ?? 0);
+    this.#udp ??= new Udp({
+      addresses: this.#addresses,
+      ephemeral: this.#ephemeral,
+      ttl: this.config.ip_default_ttl,
+      way: (remote) => this.#way(remote),
+      host: (address) => (address.isUnspecified ? loopbackOf(address) : address),
+    });
+    this.#input.udp = this.#udp;
+    return this.#udp.bind(options);
+  }
+
   /** Ends every TIME-WAIT now, as `tcpdrop -s TIME_WAIT` does. */
   forgetTimeWait(): void {
     this.#engine.timeWait.expire(Number.MAX_SAFE_INTEGER, () => {});
@@ -226,6 +243,7 @@ export class Stack {
     if (this.#closed) return;
     this.#closed = true;
     this.#engine.halted = true;
+    this.#udp?.closeAll();
     for (const listener of [...this.#engine.listeners]) listener.close();
     for (const connection of [...this.#engine.demux]) connection.abort();
     for (const port of this.#ports) port.device.close();

@@ -13,6 +13,9 @@ export const DROP_REASONS = [
   'TCP header truncated', // under 20 bytes
   'TCP header length', // data offset under 5 words, or past the end
   'TCP checksum', // RFC 9293 §3.1, MUST-3
+  'UDP header truncated', // under 8 bytes
+  'UDP length', // under 8, or more than there is
+  'UDP checksum', // RFC 768; left out over IPv6 (RFC 8200 §8.1)
   'ICMP truncated',
   'ICMP checksum',
 ] as const;

@@ -120,7 +120,7 @@ export function connectErrors(errors: readonly SystemError[]): Error {
 type ErrorClass = new (message: string) => Error;
 
 /** An error of Node's own kind, `TypeError [ERR_…]: …`. The stack starts below `caller`. */
-function coded(Class: ErrorClass, code: string, message: string): Error & { code: string } {
+export function coded(Class: ErrorClass, code: string, message: string): Error & { code: string } {
   const error = new Class(message) as Error & { code: string };
   // The header of a stack is written when it is captured: with the code in it, while `name` stays the class's.
   const { name } = error;
