@@ -2,6 +2,7 @@
 export { type CampaignOptions, type CampaignResult, runCampaign } from './campaign.ts';
 export { TraceDigest } from './digest.ts';
 export { type Distribution, exponential, normal, pareto, uniform } from './distribution.ts';
+export { CONFIGURATIONS, type Configuration, type Exploration, type ExploreOptions, explore } from './explore.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
 export { type HostOptions, SimHost } from './host.ts';
 export { type Direction, Link, type LinkOptions } from './link.ts';

@@ -1,0 +1,50 @@
+// npm run explore -- [--states N] [--depth N]: every order of calls, deliveries, losses, duplicates and timers, for small configurations, on the real
+// code; then with a rule taken out, where it has to find the damage.
+import { parseArgs } from 'node:util';
+import { CONFIGURATIONS, explore } from '../dist/sim/explore.js';
+import { STATE_NAMES, TRANSITIONS } from '../dist/tcp/state.js';
+
+const { values } = parseArgs({
+  options: { states: { type: 'string', default: '200000' }, depth: { type: 'string', default: '60' } },
+});
+const [states, depth] = [Number(values.states), Number(values.depth)];
+if (![states, depth].every((n) => Number.isInteger(n) && n > 0)) {
+  console.error('--states and --depth take whole numbers');
+  process.exit(2);
+}
+
+const taken = new Set();
+let violations = 0;
+for (const configuration of CONFIGURATIONS) {
+  const result = explore(configuration, { states, depth });
+  for (const arrow of result.transitions) taken.add(arrow);
+  violations += result.violations.length;
+  const { losses, duplicates, timers } = configuration;
+  const limits = `${losses} lost, ${duplicates} doubled, ${timers} timers`;
+  const extent = `${result.states} states, ${result.steps} steps, depth ${result.depth}${result.complete ? '' : ' (cut short)'}`;
+  console.log(
+    `${configuration.name.padEnd(28)} ${limits.padEnd(30)} ${extent}: ${result.violations.length} violations`,
+  );
+  for (const { what, path } of result.violations.slice(0, 3)) console.log(`  ${what}\n    ${path.join(', ')}`);
+}
+
+const arrows = TRANSITIONS.map(({ from, to }) => `${STATE_NAMES[from]} → ${STATE_NAMES[to]}`);
+const missing = arrows.filter((arrow) => !taken.has(arrow));
+console.log(
+  `\n${arrows.length - missing.length} of ${arrows.length} arrows of the diagram taken; not: ${missing.join(', ')}`,
+);
+
+console.log('\nwith a rule taken out:');
+for (const removed of ['FIN repeated', 'TIME-WAIT', 'third segment']) {
+  const found = CONFIGURATIONS.map((c) => explore(c, { states: 5000, depth, removed })).find(
+    (r) => r.violations.length > 0,
+  );
+  if (found === undefined) {
+    console.log(`  ${removed}: no damage found`);
+    violations++;
+  } else {
+    const { what, path } = found.violations[0];
+    console.log(`  ${removed}: ${what} (${found.configuration})\n    ${path.join(', ')}`);
+  }
+}
+process.exitCode = violations > 0 ? 1 : 0;
