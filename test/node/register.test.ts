@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { profiles } from '../../src/tcp/config.ts';
 import { compiled, type Finished, run } from '../interop/support/child.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -70,7 +71,7 @@ describe('synfin/register', () => {
 
   it.each([
     [{ SYNFIN_DEVICE: 'tap' }, 'synfin: SYNFIN_DEVICE=tap: choose loopback, tun or tun:NAME\n'],
-    [{ SYNFIN_PROFILE: 'bsd' }, 'synfin: SYNFIN_PROFILE=bsd: choose one of linux, rfc9293\n'],
+    [{ SYNFIN_PROFILE: 'bsd' }, `synfin: SYNFIN_PROFILE=bsd: choose one of ${Object.keys(profiles).join(', ')}\n`],
   ])('tells a mistake in one line: %j', async (env, line) => {
     const { status, stdout, stderr } = await node([...REGISTER, '-e', 'console.log(1)'], env);
     expect([status, stdout, stderr]).toEqual([2, '', line]);

@@ -20,7 +20,7 @@ export class SettingsError extends Error {}
  *
  * - `SYNFIN_DEVICE`: `loopback` (the default), `tun`, or `tun:NAME`;
  * - `SYNFIN_SUBNETS`: with a TUN device, `10.9.0.0/24,fd09::/64` (the default): the kernel gets each one's first address, the program the second;
- * - `SYNFIN_PROFILE`: `linux` (the default) or `rfc9293`;
+ * - `SYNFIN_PROFILE`: `linux` (the default), or another of `profiles`;
  * - `SYNFIN_CONGESTION`: `cubic`, `reno` or `bbr`, in place of the profile's.
  */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
