@@ -40,7 +40,11 @@ export const RULES = [
   },
   {
     name: 'Linux holds the FIN of a connection whose SYNs crossed',
-    explains: (s) => s.state === 'SYN-RECEIVED' && !isSegment(s) && [s.kernel, s.ours].some(silent),
+    explains: (s, before) => {
+      const called = (b) => b.state === 'SYN-RECEIVED' && (b.call === 'end' || b.call === 'destroy');
+      const half = s.state === 'SYN-RECEIVED' && !isSegment(s) && [s.kernel, s.ours].some(silent);
+      return half || (before.some(called) && /FIN/.test(s.kernel) !== /FIN/.test(s.ours));
+    },
   },
   {
     name: 'Linux repeats its SYN,ACK as it was, when a SYN comes again that asks for no ECN',
@@ -49,8 +53,16 @@ export const RULES = [
   {
     name: 'Linux wants what comes before ESTABLISHED to echo its SYN,ACK',
     explains: (step, before) => {
-      const late = (s) => s.state === 'SYN-RECEIVED' && isSegment(s) && s.timestamps !== 'none';
-      return [...before, step].some((s) => late(s) && (has(s, ACK) || has(s, RST)));
+      const all = [...before, step];
+      // What was answered by an ACK since has the peer echo that.
+      const stirred = all.findIndex((s) => s.state === 'SYN-RECEIVED' && s.agreed && acks(s.kernel));
+      return all.some(
+        (s, i) =>
+          s.state === 'SYN-RECEIVED' &&
+          isSegment(s) &&
+          (s.timestamps === 'old' || (s.timestamps === 'now' && stirred >= 0 && stirred < i)) &&
+          (has(s, ACK) || has(s, RST)),
+      );
     },
   },
   {
@@ -130,6 +142,10 @@ export const RULES = [
       const old = (s) => isSegment(s) && has(s, ACK) && s.ackAt < 0;
       return (old(step) && acks(step.kernel)) || before.some((s) => old(s) && end(s) > s.seq);
     },
+  },
+  {
+    name: 'Linux may delay an ACK for longer than a step',
+    explains: (s) => s.state === 'ESTABLISHED' && s.bytes > 0 && s.seqAt === 0 && silent(s.kernel) && acks(s.ours),
   },
   {
     name: 'What leaves when is up to congestion control, and to what seemed lost',
