@@ -32,6 +32,11 @@ const tests = list('test').filter((path) => path.endsWith('.test.ts'));
 /** Where a clock, a timer or dice are in place outside the two host files, and why. */
 const EXCEPTIONS: readonly Exception[] = [
   { path: 'src/cli/demo/page.ts', word: 'node:crypto', reason: 'a hash of what was sent and received: no randomness' },
+  ...['node:timers', 'node:timers/promises'].map((word) => ({
+    path: 'src/node/testing/virtual-globals.ts',
+    word,
+    reason: "puts virtual time in the place of Node's",
+  })),
 ];
 
 /** Tests of a room as a whole rather than of one of its files. */
@@ -42,6 +47,10 @@ const WHOLE: Readonly<Record<string, string>> = {
   'test/tcp/fuzz.test.ts': 'anything at all in every state',
   'test/tcp/keep-alive.test.ts': 'timers, probes and answers',
   'test/tcp/urgent.test.ts': 'both ends of urgent data',
+  'test/node/net/net.test.ts': 'synfin/net as its users meet it',
+  'test/node/net/http.test.ts': "Node's own http over it",
+  'test/node/net/parity.test.ts': 'node:net and synfin/net side by side',
+  'test/node/net/types.test.ts': "assignability to node:net's types",
 };
 
 describe('src', () => {
