@@ -17,6 +17,9 @@ export interface BeyondSocket {
   tcpInfo(): TcpInfo | null;
   /** What setsockopt(2) can set, at any time: before `connect`, too. Times in µs. Throws a RangeError for what makes no sense. */
   setTcpOptions(options: TcpOptions): this;
+  /** The DS field and the two bits beside it, 0 … 255, as Node's own since 24: the ECN bits are the protocol's, and not set. Throws a RangeError. */
+  setTypeOfService(tos: number): this;
+  getTypeOfService(): number;
   /** Where the peer wanted to go, of a socket that a server for any port accepted. */
   readonly originalDestination:
     | { readonly address: string; readonly family: string; readonly port: number }
@@ -39,6 +42,8 @@ export interface BacklogInfo {
   readonly overflows: number;
 }
 
+const typesOfService = new WeakMap<Socket, number>();
+
 /** Gives it to the classes of a stack's `net`. */
 export function goBeyond(socket: Socket, server: Server): void {
   define(socket, {
@@ -49,6 +54,14 @@ export function goBeyond(socket: Socket, server: Server): void {
       if (this._handle === null) this.once('connect', () => this._handle?.setOptions(options));
       else this._handle.setOptions(options);
       return this;
+    },
+    setTypeOfService(this: Socket, tos: number): Socket {
+      if (!Number.isInteger(tos) || tos < 0 || tos > 255) throw new RangeError(`${tos} is no type of service: 0 … 255`);
+      typesOfService.set(this, tos);
+      return (this as Socket & BeyondSocket).setTcpOptions({ dscp: tos >>> 2 });
+    },
+    getTypeOfService(this: Socket): number {
+      return typesOfService.get(this) ?? 0;
     },
   });
   Object.defineProperty(socket, 'originalDestination', {
