@@ -1,12 +1,12 @@
 import { describeFlags } from '../wire/describe.ts';
 import { parseIp } from '../wire/ip.ts';
 import { IpHeader, TCP, VERIFY } from '../wire/ip-header.ts';
-import { IPV4_HEADER } from '../wire/ipv4.ts';
-import { ACK, Segment, SYN } from '../wire/segment.ts';
-import { toUint32 } from '../wire/seq.ts';
+import { ACK, FIN, PSH, Segment, SYN } from '../wire/segment.ts';
+import { add, toUint32 } from '../wire/seq.ts';
 import { parseTcp, TCP_HEADER, verifyChecksum } from '../wire/tcp.ts';
 import { copySegment, type Numbers } from './numbers.ts';
 import type { TcpOption, TcpPacket } from './script.ts';
+import type { SentPacket } from './wire-end.ts';
 
 /** A segment that the stack sent, with its place in time and its options as they stood on the wire. */
 export interface Sent {
@@ -24,7 +24,7 @@ export interface Strictness {
 }
 
 /** Reads a packet that the stack sent; a string says why it is none, or none of TCP. */
-export function readSent(bytes: Uint8Array, time: number): Sent | string {
+export function readSent({ bytes, time, gsoSize }: SentPacket): Sent | string {
   const header = new IpHeader();
   const bad = parseIp(bytes, 0, bytes.length, header, VERIFY);
   if (bad !== null) return `no packet: ${bad}`;
@@ -35,6 +35,7 @@ export function readSent(bytes: Uint8Array, time: number): Sent | string {
   const none = parseTcp(bytes, at, length, parsed);
   if (none !== null) return `no segment: ${none}`;
   parsed.ecn = header.ecn;
+  parsed.gsoSize = gsoSize;
   const headerLength = (bytes[at + 12]! >>> 4) * 4;
   return {
     time,
@@ -189,9 +190,38 @@ export function merge(first: Sent, next: Sent): Sent | null {
   )
     return null;
   const segment = copySegment(a);
-  segment.flags = a.flags | b.flags;
+  segment.flags = (a.flags & ~PSH) | b.flags;
   segment.payloadLength = a.payloadLength + b.payloadLength;
   return { ...first, segment };
 }
 
-export const SMALLEST_PACKET = IPV4_HEADER + TCP_HEADER;
+/** A super-segment in two, the first with `length` bytes of text; each with PSH where it is more than one segment, or the last. */
+export function cut(sent: Sent, length: number): readonly [Sent, Sent] {
+  const pushes = sent.segment.flags & PSH;
+  const part = (from: number, size: number, last: boolean): Sent => {
+    const segment = copySegment(sent.segment);
+    segment.seq = add(segment.seq, from);
+    segment.payloadLength = size;
+    if (!last) segment.flags &= ~FIN;
+    if (!last && size <= segment.gsoSize) segment.flags &= ~pushes;
+    return { ...sent, segment };
+  };
+  const rest = sent.segment.payloadLength - length;
+  return [part(0, length, false), part(length, rest, true)];
+}
+
+/** A super-segment as the segments that a device without offload puts on the wire: PSH and FIN on the last. */
+export function wireSegments(sent: Sent): Sent[] {
+  const { segment } = sent;
+  if (segment.gsoSize === 0) return [sent];
+  const all: Sent[] = [];
+  for (let from = 0; from < segment.payloadLength; from += segment.gsoSize) {
+    const one = copySegment(segment);
+    one.seq = add(segment.seq, from);
+    one.payloadLength = Math.min(segment.gsoSize, segment.payloadLength - from);
+    one.gsoSize = 0;
+    if (from + one.payloadLength < segment.payloadLength) one.flags &= ~(PSH | FIN);
+    all.push({ ...sent, segment: one });
+  }
+  return all;
+}

@@ -8,7 +8,7 @@ import { ACK, SYN } from '../wire/segment.ts';
 import { seq, toUint32 } from '../wire/seq.ts';
 import { ScriptClock } from './clock.ts';
 import { CodeError, type Names, runCode } from './code.ts';
-import { differs, merge, readSent, type Sent } from './expect.ts';
+import { cut, differs, merge, readSent, type Sent, wireSegments } from './expect.ts';
 import { buildIcmpPacket, buildTcpPacket } from './inject.ts';
 import { Numbers } from './numbers.ts';
 import type { CallEvent, CommandEvent, PacketEvent, Script, ScriptEvent, TcpPacket, Value, When } from './script.ts';
@@ -90,6 +90,10 @@ class Run {
   /** A socket was made since the last connection began: the next SYN begins another. */
   #fresh = false;
   #nextPort = EPHEMERAL + 1;
+  /** What was sent and no expectation has looked at yet. */
+  readonly #unread: Sent[] = [];
+  /** Super-segments are seen as they are; else as what a device without offload makes of them. */
+  #offload = true;
 
   constructor(script: Script, { config, family = 4, exact, seed = 1 }: RunOptions) {
     this.#script = script;
@@ -108,7 +112,7 @@ class Run {
     this.#numbers = new Numbers(local, LOCAL_PORT, remote, EPHEMERAL);
     this.#tolerance = Number(option('tolerance_usecs') ?? TOLERANCE);
     this.#strictSegments = option('strict_segments') !== undefined;
-    this.#wire = new WireEnd(Number(option('mtu') ?? 1500), () => this.#clock.time);
+    this.#wire = new WireEnd(Number(option('mtu') ?? 1500), config.pushBursts, () => this.#clock.time);
     this.#stack = new Stack({ host: this.#clock, config: this.#config, loopback: false });
     this.#stack.addDevice(this.#wire, [{ address: local, prefixLength: six ? 64 : 16 }]);
     this.#stack.addRoute(IpAddress.of(six ? '::' : '0.0.0.0'), 0, this.#wire);
@@ -255,7 +259,20 @@ class Run {
       }
       sent = merged;
     }
-    const actual = sent!;
+    let actual = sent!;
+    const { gsoSize, payloadLength } = actual.segment;
+    if (
+      !this.#exact &&
+      gsoSize > 0 &&
+      packet.length > 0 &&
+      payloadLength > packet.length &&
+      packet.length % gsoSize === 0
+    ) {
+      // How many segments the device is given at once is no matter of the protocol.
+      const [first, rest] = cut(actual, packet.length);
+      this.#unread.unshift(rest);
+      actual = first;
+    }
     this.#lastSeq = toUint32(actual.segment.seq);
     const difference = differs(packet, actual, this.#numbers, { exact: this.#exact });
     this.ladder.push(`${time(actual.time - this.#start)} > ${this.#show(actual)}`);
@@ -285,10 +302,13 @@ class Run {
   #read(): Sent | null {
     const { localPort, remotePort } = this.#numbers;
     for (let packet = this.#wire.sent.shift(); packet !== undefined; packet = this.#wire.sent.shift()) {
-      const sent = readSent(packet.bytes, packet.time);
+      const sent = readSent(packet);
       if (typeof sent === 'string') this.#fail(`sent ${sent}`);
-      const { segment } = sent as Sent;
-      if (segment.sourcePort === localPort && segment.destinationPort === remotePort) return sent as Sent;
+      this.#unread.push(...(this.#offload ? [sent as Sent] : wireSegments(sent as Sent)));
+    }
+    for (let sent = this.#unread.shift(); sent !== undefined; sent = this.#unread.shift()) {
+      const { segment } = sent;
+      if (segment.sourcePort === localPort && segment.destinationPort === remotePort) return sent;
     }
     return null;
   }
@@ -492,6 +512,7 @@ class Run {
       const there = this.#stack.connections().filter((c) => c.state === state).length;
       if (!String(there).includes(count[2]!)) this.#fail(`sockstat: expected ${count[2]} in ${state}, found ${there}`);
     }
+    if (/\bethtool\b.*\b(tso|gso) off/.test(command)) this.#offload = false;
     if (/tcpdrop\b.*TIME_WAIT/.test(command)) this.#stack.forgetTimeWait();
     if (/fastopen\.client_enable|tcp_metrics flush/.test(command)) this.#stack.forgetFastOpen();
     this.#clock.settle();

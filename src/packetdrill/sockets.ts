@@ -229,6 +229,7 @@ export class Sockets {
     const opening = connection.state === SYN_SENT || (connection.state === SYN_RECEIVED && !connection.tcb.passive);
     if (opening) return blocks ? null : error('EAGAIN');
     if (more) connection.setCork(true);
+    connection.tcb.more = more;
     const taken = connection.send(new Uint8Array(length - done.bytes));
     if (!more && socket.options.get('TCP_CORK') !== 1 && connection.tcb.cork) connection.setCork(false);
     if (taken < 0) return error('EPIPE');

@@ -78,6 +78,9 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   'net.ipv4.tcp_ecn': (c, v) => {
     c.tcp_ecn = (v >= 0 && v <= 5 ? v : 2) as TcpConfig['tcp_ecn'];
   },
+  'net.ipv4.tcp_min_tso_segs': (c, v) => {
+    c.tcp_min_tso_segs = v;
+  },
   'net.ipv4.tcp_slow_start_after_idle': (c, v) => {
     c.tcp_slow_start_after_idle = v !== 0;
   },
@@ -119,7 +122,7 @@ export function applySysctls(command: string, config: TcpConfig): void {
   if (/\bdefaults\.sh\b/.test(command)) Object.assign(changeable, GOOGLE);
   // `set_sysctls.py` takes paths.
   const text = command.replace(/\/proc\/sys\/(\S+?)=/g, (_, path: string) => `${path.replaceAll('/', '.')}=`);
-  for (const found of text.matchAll(/([a-z][\w.]+)=("[^"]*"|\S+)/g)) {
+  for (const found of text.matchAll(/([a-z][\w.]+)=("[^"]*"|[^\s\\]+)/g)) {
     const value = found[2]!.replaceAll('"', '');
     if (found[1] === 'net.ipv4.tcp_congestion_control') {
       if (value === 'reno' || value === 'cubic' || value === 'bbr') changeable.tcp_congestion_control = value;

@@ -91,7 +91,8 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
     bytes_received: tcb.bytesReceived,
     segs_out: tcb.segsOut,
     segs_in: tcb.segsIn,
-    reordering: 3,
+    reordering: tcb.rack.reordering,
+    min_rtt: tcb.rack.minRtt,
     pmtu: tcb.pathMss + 40,
     advmss: tcb.rcvMss,
   };

@@ -1,23 +1,28 @@
 import { CHECKSUM_COMPLETE, type Device, Frame, type FrameSink } from '../link/device.ts';
 import { FramePool } from '../link/pool.ts';
+import { MAX_PACKET } from '../wire/ip-header.ts';
 
 export interface SentPacket {
   readonly time: number;
   readonly bytes: Uint8Array;
+  /** Of a super-segment: the text of each segment but the last. Else 0. */
+  readonly gsoSize: number;
 }
 
 /** The device under the stack: what leaves is kept for the script to look at, and the script puts in what arrives. */
 export class WireEnd implements Device {
   readonly name = 'packetdrill';
   readonly mtu: number;
-  readonly offload = { checksum: false, maxGso: 0 };
+  readonly offload: { readonly checksum: false; maxGso: number };
   readonly sent: SentPacket[] = [];
   readonly #pool = new FramePool();
   readonly #clock: () => number;
   #sink: FrameSink | null = null;
 
-  constructor(mtu: number, clock: () => number) {
+  /** `segments`: it takes super-segments, as the tool's own device does on Linux. */
+  constructor(mtu: number, segments: boolean, clock: () => number) {
     this.mtu = mtu;
+    this.offload = { checksum: false, maxGso: segments ? MAX_PACKET : 0 };
     this.#clock = clock;
   }
 
@@ -40,7 +45,8 @@ export class WireEnd implements Device {
   }
 
   transmit(frame: Frame): boolean {
-    this.sent.push({ time: this.#clock(), bytes: frame.bytes.slice(frame.offset, frame.offset + frame.length) });
+    const bytes = frame.bytes.slice(frame.offset, frame.offset + frame.length);
+    this.sent.push({ time: this.#clock(), bytes, gsoSize: frame.gsoSize });
     this.#pool.release(frame);
     return true;
   }

@@ -58,12 +58,16 @@ export interface TcpConfig {
   readonly cwndDecay: boolean;
   /** CUBIC leaves its first slow start by HyStart++ (RFC 9406). */
   readonly hystart: boolean;
+  /** … or at once, by the ninth sample of a round, without Conservative Slow Start, as Linux's CUBIC does. */
+  readonly hystartAtOnce: boolean;
   /** RFC 9406's L: segments by which one ACK may grow cwnd, its recommendation 8; 0: as many as it acknowledges, as Linux. */
   readonly hystartLimit: number;
   /** Pace algorithms that do not ask for it, at these percentages of cwnd a round trip, in slow start and later. */
   readonly pacing: boolean;
   readonly tcp_pacing_ss_ratio: number;
   readonly tcp_pacing_ca_ratio: number;
+  /** Least burst for a device that segments, in segments; larger ones are what the rate gives in a millisecond. */
+  readonly tcp_min_tso_segs: number;
 
   /**
    * ECN: 0 never; 1 asked for and accepted; 2 accepted; 3 AccECN (RFC 9768) asked for and accepted; 4 AccECN accepted, RFC 3168 asked for;
@@ -217,10 +221,12 @@ export const linux: TcpConfig = {
   abcLimit: 0,
   cwndDecay: true,
   hystart: true,
+  hystartAtOnce: false,
   hystartLimit: 0,
   pacing: false,
   tcp_pacing_ss_ratio: 200,
   tcp_pacing_ca_ratio: 120,
+  tcp_min_tso_segs: 2,
   tcp_ecn: 2,
   tcp_ecn_fallback: true,
   tcp_ecn_option: true,

@@ -11,7 +11,7 @@ import { noteRetransmission } from './loss/undo.ts';
 import { optionLength } from './mss.ts';
 import { type MtuProbe, probeSent, probeText } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
-import { notePaced, pacedBurst, pacingHolds } from './pacing.ts';
+import { burstSize, notePaced, pacingHolds } from './pacing.ts';
 import { sackBlocksDue } from './sack.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
@@ -144,7 +144,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
   tcb.env.counters.RetransSegs += segments;
   noteRetransmission(tcb, segments, now);
   notePrr(tcb, range.length);
-  const last = offset + text === tcb.sendBuffer.length;
+  const last = offset + text === tcb.sendBuffer.length || (tcb.config.pushBursts && segments > 1);
   emitSegment(tcb, ACK | fin | (text > 0 && last ? PSH : 0), range.start, offset, text, now);
   notePaced(tcb, text, now);
   tcb.lastSendTime = now;
@@ -191,8 +191,8 @@ function sendNew(tcb: Tcb, now: number): void {
     const fin = tcb.finQueued && length === queued && usable > length ? FIN : 0;
     // MUST-61; and a burst ends with PSH, as Linux's segmentation offload does it: the receiver need not wait for more of it.
     const goesOn = room - length >= mss && Math.min(queued, usable) - length >= mss;
-    const burstEnds = tcb.config.pushBursts && (length > mss || (sent > 0 && !goesOn));
-    sendText(tcb, length, (length === queued || burstEnds ? PSH : 0) | fin, now);
+    const burstEnds = tcb.config.pushBursts && (tcb.gsoMax > 0 ? length > mss : sent > 0 && !goesOn);
+    sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, now);
     sent++;
   }
   const inFlight = pipe(tcb);
@@ -286,5 +286,5 @@ function segmentRoom(tcb: Tcb): number {
  */
 function burst(tcb: Tcb, mss: number): number {
   if (tcb.gsoMax === 0 || tcb.cwrDue) return mss;
-  return pacedBurst(tcb, Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss);
+  return burstSize(tcb, Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss);
 }

@@ -104,6 +104,8 @@ export class Tcb implements FourTuple {
   orphan = false;
   noDelay = false;
   cork = false;
+  /** The application has said that what it sent last goes on: the end of it is no push (RFC 9293 §3.9.1.2). */
+  more = false;
   /** Off unless asked for (MUST-25). */
   keepAlive = false;
   keepAliveTime: number;

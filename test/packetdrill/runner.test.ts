@@ -137,7 +137,7 @@ describe('expected segments', () => {
   });
   it('but not where they are to be as they are', () => {
     expect(play(`--strict_segments\n${OPEN}${write}+0 > P. 1:5001(5000) ack 1`).reason).toContain(
-      'line 11: flags: expected P., sent .; expected > P. 1:5001(5000) ack 1, sent . 1:1001(1000) ack 1',
+      'line 11: length: expected 5000, sent 2000; expected > P. 1:5001(5000) ack 1, sent P. 1:2001(2000) ack 1',
     );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { notePaced, pacedBurst, pacingHolds, updatePacingRate } from '../../src/tcp/pacing.ts';
+import { burstSize, notePaced, pacingHolds, updatePacingRate } from '../../src/tcp/pacing.ts';
 import { NEVER } from '../../src/tcp/tcb.ts';
 import { bareTcb, MSS } from './congestion/support/bare.ts';
 import { Path } from './congestion/support/bottleneck.ts';
@@ -23,6 +23,7 @@ describe('pacing', () => {
     const tcb = bareTcb();
     tcb.paced = true;
     tcb.pacingRate = rate;
+    tcb.cwnd = 1000 * MSS;
     return tcb;
   };
 
@@ -57,10 +58,27 @@ describe('pacing', () => {
   });
 
   it('gives a device that segments a millisecond’s worth at a time, two segments at least', () => {
-    expect(pacedBurst(paced(10e6), 64_000)).toBe(10 * MSS);
-    expect(pacedBurst(paced(1e3), 64_000)).toBe(2 * MSS);
-    expect(pacedBurst(paced(1e9), 64_000)).toBe(64_000);
-    expect(pacedBurst(bareTcb(), 64_000)).toBe(64_000);
+    expect(burstSize(paced(10e6), 64_000)).toBe(10 * MSS);
+    expect(burstSize(paced(1e3), 64_000)).toBe(2 * MSS);
+    expect(burstSize(paced(1e9), 64_000)).toBe(64_000);
+  });
+
+  it('without pacing, too, and as much as the device takes where the path is short', () => {
+    const tcb = bareTcb();
+    tcb.cwnd = 1000 * MSS;
+    tcb.rack.minRtt = tcb.srtt;
+    // 2000 segments in 100 ms.
+    expect(burstSize(tcb, 64_000)).toBe(20 * MSS);
+    tcb.rack.minRtt = 100;
+    expect(burstSize(tcb, 64_000)).toBe(64_000);
+  });
+
+  it('is never more than half of cwnd', () => {
+    const tcb = paced(1e9);
+    tcb.cwnd = 10 * MSS;
+    expect(burstSize(tcb, 64_000)).toBe(5 * MSS);
+    tcb.cwnd = MSS;
+    expect(burstSize(tcb, 64_000)).toBe(MSS);
   });
 
   it('is off where nobody asks for it: no timer', () => {

@@ -107,7 +107,8 @@ export class Cubic implements CongestionControl {
   resumed(tcb: Tcb, idle: number): void {
     if (this.epochStart !== NONE) this.epochStart += idle;
     this.lastAck += idle;
-    if (tcb.ssthresh >= INITIAL_SSTHRESH) this.hystart.start(tcb);
+    // That all was acknowledged for a moment is no pause: its round trips still say how long the path is.
+    if (idle > tcb.srtt && tcb.ssthresh >= INITIAL_SSTHRESH) this.hystart.start(tcb);
   }
 
   /** §4.6, with cwnd for the flight size as it allows where cwnd grows only when used; §4.7. */

@@ -1,4 +1,4 @@
-import { ge, type Seq, seq } from '../../wire/seq.ts';
+import { ge, type Seq } from '../../wire/seq.ts';
 import type { Tcb } from '../tcb.ts';
 import { countable } from './slow-start.ts';
 
@@ -18,8 +18,8 @@ const INFINITE = Number.POSITIVE_INFINITY;
 export class HyStart {
   /** In Conservative Slow Start. */
   css = false;
-  /** The round ends when this is acknowledged. */
-  private windowEnd: Seq = seq(0);
+  /** The round ends when this is acknowledged. Null: nothing was in flight when it began; what is sent then is. */
+  private windowEnd: Seq | null = null;
   private lastRoundMinRtt = INFINITE;
   private currentRoundMinRtt = INFINITE;
   private rttSampleCount = 0;
@@ -35,7 +35,7 @@ export class HyStart {
   }
 
   private beginRound(tcb: Tcb): void {
-    this.windowEnd = tcb.sndNxt;
+    this.windowEnd = tcb.sndUna === tcb.sndNxt ? null : tcb.sndNxt;
     this.lastRoundMinRtt = this.currentRoundMinRtt;
     this.currentRoundMinRtt = INFINITE;
     this.rttSampleCount = 0;
@@ -43,6 +43,7 @@ export class HyStart {
 
   /** §4.2: each round trip measured in slow start. May end it: ssthresh = cwnd. */
   roundTrip(tcb: Tcb, rtt: number): void {
+    this.windowEnd ??= tcb.sndNxt;
     if (rtt < this.currentRoundMinRtt) this.currentRoundMinRtt = rtt;
     this.rttSampleCount++;
     if (this.rttSampleCount >= N_RTT_SAMPLE) {
@@ -55,7 +56,10 @@ export class HyStart {
       } else if (this.lastRoundMinRtt !== INFINITE) {
         const eighth = this.lastRoundMinRtt / MIN_RTT_DIVISOR;
         const threshold = Math.max(MIN_RTT_THRESH, Math.min(eighth, MAX_RTT_THRESH));
-        if (this.currentRoundMinRtt >= this.lastRoundMinRtt + threshold) {
+        const longer = this.currentRoundMinRtt >= this.lastRoundMinRtt + threshold;
+        if (longer && tcb.config.hystartAtOnce) {
+          if (this.rttSampleCount > N_RTT_SAMPLE) this.leave(tcb);
+        } else if (longer) {
           this.cssBaselineMinRtt = this.currentRoundMinRtt;
           this.css = true;
           this.cssRounds = 0;
@@ -64,12 +68,14 @@ export class HyStart {
     }
     if (ge(tcb.sndUna, this.windowEnd)) {
       // The round in which it began counts, too.
-      if (this.css && ++this.cssRounds >= CSS_ROUNDS) {
-        tcb.ssthresh = tcb.cwnd;
-        tcb.env.counters.TCPHystartDelayDetect++;
-      }
+      if (this.css && ++this.cssRounds >= CSS_ROUNDS) this.leave(tcb);
       this.beginRound(tcb);
     }
+  }
+
+  private leave(tcb: Tcb): void {
+    tcb.ssthresh = tcb.cwnd;
+    tcb.env.counters.TCPHystartDelayDetect++;
   }
 
   /** By how much cwnd grows for an ACK of `acked` bytes (§4.2). */

@@ -49,7 +49,7 @@ export function afterAck(
   const delivered = tcb.sackOk ? rack.delivered : renoDelivered(tcb, acked, duplicate);
   if (acked > 0) tcb.dupAcks = 0;
   else if (duplicate || rack.fresh > 0) tcb.dupAcks++;
-  if (!tryUndo(tcb, segment, acked, now)) advance(tcb, acked, duplicate, repeated);
+  if (!tryUndo(tcb, segment, acked, now)) advance(tcb, acked, delivered, duplicate, repeated);
   if (flightSize(tcb) === 0) tcb.reorderAt = NEVER;
   else findLosses(tcb, acked, delivered, now);
   if (tcb.recovery === 'fast') stepPrr(tcb, delivered, acked > 0 && scoreboard.losses === losses);
@@ -61,11 +61,12 @@ function renoDelivered(tcb: Tcb, acked: number, duplicate: boolean): number {
 }
 
 /** The acknowledgment moves recovery on, or ends it. */
-function advance(tcb: Tcb, acked: number, duplicate: boolean, repeated: boolean): void {
+function advance(tcb: Tcb, acked: number, delivered: number, duplicate: boolean, repeated: boolean): void {
   if (tcb.recovery === 'open') {
     if (acked === 0) return;
     followRecover(tcb);
-    growWindow(tcb, acked);
+    // What SACK or duplicates had told before has had its turn: as Linux, which grows by what is delivered.
+    growWindow(tcb, Math.min(acked, delivered));
   } else if (acked > 0 && ge(tcb.sndUna, tcb.recover)) {
     // All that was out when the loss was found is acknowledged (RFC 6582 §3.2 step 3).
     if (tcb.recovery === 'fast') endPrr(tcb);
