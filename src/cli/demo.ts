@@ -53,10 +53,13 @@ const PATIENCE = 30_000;
 const GRACE = 5_000;
 /** Below the window that Linux announces at first, so that the ladder is not about a window that is full. */
 const SEND_BUFFER = 48 * 1024;
+/** Ours is never full: a page that waits for the window to grow is marked by tshark, too. */
+const RECEIVE_BUFFER = 2 << 20;
 
 /** The main job: a page through a TCP of ours, drawn and checked. Returns the exit status. */
 export async function demo(options: DemoOptions): Promise<number> {
-  const config: TcpConfig = { ...linux, timeWait: options.timeWait * 1_000_000, sendBuffer: SEND_BUFFER };
+  const buffers = { sendBuffer: SEND_BUFFER, receiveBuffer: RECEIVE_BUFFER };
+  const config: TcpConfig = { ...linux, timeWait: options.timeWait * 1_000_000, ...buffers };
   const network = await openNetwork(options.ipv6 ? 6 : 4, options.memory ?? false, config);
   if (typeof network === 'number') return network;
   // The programs that were started, and their files, end with us.
