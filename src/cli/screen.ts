@@ -41,8 +41,9 @@ export class LadderScreen {
   #draw(lines: readonly string[]): void {
     const progress = this.#live ? this.#ladder.progress : '';
     const now = this.#clock.now();
-    // The count is for eyes, and a terminal may be slow.
-    if (lines.length === 0 && (progress === this.#progress || now - this.#drawn < BLINK)) return;
+    // The count is for eyes, and a terminal may be slow: it appears at once, and changes now and then.
+    const early = this.#progress !== '' && now - this.#drawn < BLINK;
+    if (lines.length === 0 && (progress === this.#progress || early)) return;
     this.#drawn = now;
     const erase = this.#progress === '' ? '' : ERASE;
     this.#stream.write(`${erase}${lines.map((line) => `${line}\n`).join('')}${progress}`);
