@@ -18,6 +18,8 @@ type Settings = Pick<TcpConfig, 'tcp_fastopen' | 'tcp_fastopen_blackhole_timeout
 
 /** As many servers are remembered. */
 const MOST = 4096;
+/** A server that was not heard of yet may take as much as our own interface carries. */
+const UNKNOWN_MSS = 0xffff;
 const MINUTE = 60_000_000;
 /** The pause after a black hole doubles so often at most. */
 const MOST_DOUBLINGS = 6;
@@ -44,9 +46,8 @@ export class FastOpenCache {
     if (entry !== undefined && now < entry.refusedUntil) return null;
     // As Linux: after the second lost SYN two minutes, then twice as long each time.
     if (entry !== undefined && entry.lost > 1 && now - entry.lostAt < MINUTE * 2 ** entry.lost) return null;
-    const fallback = server.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;
     const without = (bits & TFO_CLIENT_WITHOUT_COOKIE) !== 0;
-    return askFastOpen(entry?.cookie ?? null, entry?.mss ?? fallback, without);
+    return askFastOpen(entry?.cookie ?? null, entry?.mss ?? UNKNOWN_MSS, without);
   }
 
   /** A SYN,ACK answers a SYN that asked. `taken`: it took text of the SYN, or gave a cookie. `again`: the SYN had been sent again, without the option. */
@@ -54,7 +55,8 @@ export class FastOpenCache {
     const key = `${server}`;
     const entry = this.#servers.get(key) ?? { cookie: null, mss: 0, lost: 0, lostAt: 0, refusedUntil: 0 };
     entry.mss = synAck.mss >= 0 ? synAck.mss : server.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;
-    if (synAck.fastOpenLength > 0) entry.cookie = synAck.fastOpenCookie.slice(0, synAck.fastOpenLength);
+    const asked = (this.#config.tcp_fastopen & TFO_CLIENT_WITHOUT_COOKIE) === 0;
+    if (asked && synAck.fastOpenLength > 0) entry.cookie = synAck.fastOpenCookie.slice(0, synAck.fastOpenLength);
     if (!taken) entry.refusedUntil = now + this.#config.fastOpenRefusal;
     if (!taken && again) {
       entry.lost = Math.min(entry.lost + 1, MOST_DOUBLINGS);

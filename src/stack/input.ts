@@ -206,7 +206,10 @@ export class Input {
       this.udp?.advised(message);
     } else if (message.type === 'advice' && message.protocol === TCP && message.seq !== null) {
       const connection = this.#engine.quoted(message, message.seq);
-      if (connection === null) return;
+      if (connection === null) {
+        this.#engine.passive.advised(message, message.seq, message.failure);
+        return;
+      }
       icmpError(connection.tcb, message, now);
       this.#engine.settle(connection);
     }

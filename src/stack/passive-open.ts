@@ -10,11 +10,14 @@ import {
   TFO_SERVER_WITHOUT_COOKIE,
 } from '../tcp/fast-open.ts';
 import { freezeHalfOpen, synAckTimeout, thawHalfOpen } from '../tcp/half-open.ts';
-import { LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
+import type { Failure } from '../tcp/notices.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
 import { COOKIE_LIFE, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { FourTuple } from '../tcp/trace.ts';
 import { ACK, RST, type Segment, SYN } from '../wire/segment.ts';
+import type { Seq } from '../wire/seq.ts';
+import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
 import { HalfOpenTable } from './half-open.ts';
 import type { HalfSipHash } from './half-siphash.ts';
@@ -177,15 +180,31 @@ export class PassiveOpens {
     return true;
   }
 
-  /** A listener closes: what was being opened for it is reset. */
+  /** A listener closes: what was being opened for it is forgotten, as with Linux; whoever goes on with it hears a RST (RFC 9293 §3.10.7.1). */
   abandon(listener: Listener): void {
-    const now = this.#engine.now();
     for (const { family, id } of [...this.table.entries()]) {
       if (this.table.listener(family, id) !== listener.number) continue;
       const tcb = this.#thaw(family, id);
       this.#forget(family, id, listener);
-      abort(tcb, now);
+      this.#engine.trace?.state(tcb, SYN_RECEIVED, CLOSED, 'CLOSE', this.#engine.now());
     }
+  }
+
+  /**
+   * An ICMP error about a SYN,ACK of ours: where its network or host cannot be reached nobody waits for the peer (Linux's `tcp_req_err`), and the
+   * application, which has not heard of it, does not (RFC 9293 §3.9.2.2).
+   */
+  advised(tuple: FourTuple, sequence: Seq, failure: Failure): void {
+    if (failure !== 'network unreachable' && failure !== 'host unreachable') return;
+    const { localAddress: l, remoteAddress: r } = tuple;
+    const ports = portsWord(tuple.localPort, tuple.remotePort);
+    const id = this.table.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, ports);
+    if (id < 0) return;
+    const tcb = this.#thaw(l.family, id);
+    if (tcb.iss !== sequence) return;
+    this.#engine.counters.AttemptFails++;
+    this.#engine.trace?.state(tcb, SYN_RECEIVED, CLOSED, 'ICMP error', this.#engine.now());
+    this.#forget(l.family, id, this.#listener(l.family, id));
   }
 
   expire(now: number): void {

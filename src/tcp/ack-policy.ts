@@ -22,8 +22,9 @@ export function oweAck(tcb: Tcb): void {
 export function oweAckForText(tcb: Tcb, segment: Segment, taken: number, now: number): void {
   noteSegmentSize(tcb, segment);
   tcb.unackedBytes += taken;
-  const quick = tcb.quickAcks > 0;
+  const quick = tcb.quickAcks > 0 && !tcb.conversing;
   if (quick) tcb.quickAcks--;
+  tcb.lastTextAt = now;
   const second = tcb.config.ackEverySecondSegment && tcb.ackOwed === ACK_DELAYED;
   if (tcb.unackedBytes >= 2 * tcb.peerSegment || second) {
     tcb.ackOwed = ACK_SOON;
@@ -37,6 +38,14 @@ export function delayAck(tcb: Tcb, now: number): void {
   if (tcb.ackOwed !== 0) return;
   tcb.ackOwed = ACK_DELAYED;
   tcb.delayedAckAt = now + tcb.config.delayedAck;
+}
+
+/**
+ * Text was sent. Soon after text was received it is an answer to it: in a conversation answers carry the ACKs, and none is hurried (Linux's
+ * ping-pong mode) until a delayed one finds no answer to go with.
+ */
+export function noteAnswer(tcb: Tcb, now: number): void {
+  if (now - tcb.lastTextAt < tcb.config.delayedAck) tcb.conversing = true;
 }
 
 /** A segment with our ACK has left. */

@@ -12,6 +12,8 @@ export interface TcpConfig {
   readonly windowScale: number;
   readonly tcp_sack: boolean;
   readonly tcp_timestamps: boolean;
+  /** Segments without timestamps are dropped once they are agreed on (RFC 7323 §3.2). Linux takes them. */
+  readonly requireTimestamps: boolean;
 
   /** Initial, least and largest retransmission time-out (RFC 6298 §2; Linux's least is 200 ms). */
   readonly rtoInitial: number;
@@ -197,6 +199,7 @@ export const linux: TcpConfig = {
   windowScale: -1,
   tcp_sack: true,
   tcp_timestamps: true,
+  requireTimestamps: true,
   rtoInitial: 1 * SECOND,
   rtoMin: 0.2 * SECOND,
   rtoMargin: 0.2 * SECOND,

@@ -48,7 +48,6 @@ export class Counters {
   TCPOFOQueue = 0;
   TCPOFODrop = 0;
   TCPDSACKOldSent = 0;
-  PAWSEstab = 0;
   TCPDSACKRecv = 0;
   TCPLossProbes = 0;
   TCPLossProbeRecovery = 0;
@@ -57,6 +56,7 @@ export class Counters {
   TCPDSACKUndo = 0;
   TCPLossUndo = 0;
   TCPFullUndo = 0;
+  PAWSEstab = 0;
   TCPHystartDelayDetect = 0;
   /** Reductions of cwnd because of congestion marks. */
   TCPEcnReductions = 0;

@@ -102,6 +102,7 @@ export function noteMarks(tcb: Tcb, segment: Segment): void {
   }
   if (segment.ecn === CE && !tcb.ecnEcho) {
     tcb.ecnEcho = true;
+    tcb.conversing = false;
     tcb.quickAcks = Math.max(tcb.quickAcks, QUICK_ACKS);
     oweAck(tcb);
   }

@@ -88,7 +88,8 @@ export function parseFastOpenKey(text: string): Uint8Array | null {
   return new Uint8Array(view.buffer);
 }
 
-/** What a client's SYN asks with: a cookie it was given, or for one. */
+/** What a client's SYN asks with: a cookie it was given, or for one; `without`: with no option at all. */
 export function askFastOpen(cookie: Uint8Array | null, mss: number, without: boolean): FastOpen {
-  return new FastOpen(cookie ?? NO_COOKIE, false, cookie !== null || without ? mss : 0);
+  if (without) return new FastOpen(null, false, mss);
+  return new FastOpen(cookie ?? NO_COOKIE, false, cookie === null ? 0 : mss);
 }

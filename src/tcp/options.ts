@@ -21,7 +21,8 @@ export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, no
     segment.tsEcr = answering ? tcb.tsRecent : 0;
   }
   if (answering ? tcb.windowScaling : config.tcp_window_scaling) segment.windowScale = chooseWindowScale(tcb);
-  const cookie = tcb.fastOpen?.cookie ?? null;
+  // A client has nothing to ask for any more when it answers (simultaneous open).
+  const cookie = answering && !tcb.passive ? null : (tcb.fastOpen?.cookie ?? null);
   if (cookie !== null) {
     segment.fastOpenLength = cookie.length;
     segment.fastOpenCookie.set(cookie);

@@ -1,6 +1,6 @@
 import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
 import { add, diff, ge, type Seq } from '../wire/seq.ts';
-import { ACK_TURN } from './ack-policy.ts';
+import { ACK_TURN, noteAnswer } from './ack-policy.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitOwedAck, emitSegment } from './emit.ts';
 import { flightSize, pipe } from './loss/pipe.ts';
@@ -227,6 +227,7 @@ function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
   tcb.bytesSent += length;
   notePaced(tcb, length, now);
   notePrr(tcb, length);
+  if (length > 0) noteAnswer(tcb, now);
   tcb.lastSendTime = now;
   if (flags & FIN) tcb.finSent = true;
   if (length % mss !== 0) tcb.sndSml = end;

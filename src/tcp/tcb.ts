@@ -216,6 +216,9 @@ export class Tcb implements FourTuple {
   /** 0: nothing is owed; else one of `ack-policy.ts`. */
   ackOwed = 0;
   quickAcks: number;
+  /** Text is answered by text, and when the last came (`ack-policy.ts`). */
+  conversing = false;
+  lastTextAt = -NEVER;
   /** Bytes received since the last ACK was sent. */
   unackedBytes = 0;
   /** Estimate of the peer's full segment size (Linux's rcv_mss): SHLD-19 counts in it. */

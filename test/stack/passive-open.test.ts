@@ -152,7 +152,7 @@ describe('half-open connections', () => {
     expect(peer.story.at(-1)).toBe('ESTABLISHED → CLOSE-WAIT');
   });
 
-  it('are reset when their listener closes', () => {
+  it('are forgotten when their listener closes: who goes on hears a RST', () => {
     const peer = new RawPeer();
     const listener = peer.stack.listen({ port: 80 });
     peer.stack.listen({ port: 81 });
@@ -161,13 +161,31 @@ describe('half-open connections', () => {
       syn(s);
       s.destinationPort = 81;
     });
+    const { seq: iss } = peer.next();
     peer.heard.length = 0;
     listener.close();
     peer.turn();
-    expect(peer.next()).toMatchObject({ flags: RST | ACK, sourcePort: 80 });
+    expect(peer.heard).toEqual([]);
     expect(peer.stack.stats().halfOpen).toBe(1);
+    peer.send(ack(add(iss, 1)));
+    expect(peer.next()).toMatchObject({ flags: RST, seq: add(iss, 1), sourcePort: 80 });
     peer.stack.close();
     expect(peer.stack.stats()).toMatchObject({ connections: 0, timers: 0 });
+  });
+
+  it('are forgotten where ICMP says that nobody can be reached, if it quotes the SYN,ACK', () => {
+    const peer = new RawPeer();
+    const listener = peer.stack.listen({ port: 80 });
+    peer.send(syn);
+    const { packet } = peer.heard[0]!;
+    const other = packet.slice();
+    other[27]! ^= 1;
+    peer.icmp(3, 1, other);
+    expect(listener.synQueue).toBe(1);
+    peer.icmp(3, 3, packet);
+    expect(listener.synQueue).toBe(1);
+    peer.icmp(3, 1, packet);
+    expect([listener.synQueue, peer.stack.stats().halfOpen]).toEqual([0, 0]);
   });
 
   it('measure a round trip only where the SYN,ACK was sent once (Karn)', () => {

@@ -61,6 +61,21 @@ describe('RFC 9293 §3.8.6.3 delayed acknowledgments', () => {
     expect(t.user.receive()).toBe(300);
   });
 
+  it('RFC 9293 §3.8.6.3: in a conversation none is hurried, quick ACKs or not, until one finds no answer to go with', () => {
+    const t = established();
+    t.peer('P. 1:11 ack 1');
+    t.expect('. 1:1 ack 11');
+    t.user.send(5);
+    t.expect('P. 1:6 ack 11');
+    t.peer('P. 11:21 ack 6');
+    t.user.send(5);
+    t.expect('P. 6:11 ack 21');
+    t.peer('P. 21:31 ack 11');
+    t.expect('. 11:11 ack 31', 0.04);
+    t.peer('P. 31:41 ack 11');
+    t.expect('. 11:11 ack 41');
+  });
+
   it('RFC 9293 §3.10.7.4: a FIN is acknowledged at once', () => {
     const t = established({ config });
     t.peer('F. 1:1 ack 1');

@@ -65,6 +65,16 @@ describe('RFC 9293 §3.9.1.2 PUSH and sizes', () => {
     t.expect('P. 2921:4001 ack 1');
   });
 
+  it('RFC 9293 §3.9.1.2: what the application says goes on is not pushed', () => {
+    const t = established({ prepare: (tcb) => (tcb.noDelay = true) });
+    t.tcb.more = true;
+    t.user.send(100);
+    t.expect('. 1:101 ack 1');
+    t.tcb.more = false;
+    t.user.send(100);
+    t.expect('P. 101:201 ack 1');
+  });
+
   it('a burst ends with PSH where it is to be pushed, as with Linux', () => {
     const t = established({ config: { pushBursts: true, initialWindow: 2 } });
     t.user.send(40_000);

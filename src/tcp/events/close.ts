@@ -47,7 +47,7 @@ export function close(tcb: Tcb, now: number): void {
  */
 export function release(tcb: Tcb, now: number): void {
   tcb.orphan = true;
-  if (tcb.receiveBuffer.readable > 0 && tcb.state >= ESTABLISHED && tcb.state !== TIME_WAIT) {
+  if (tcb.receiveBuffer.readable > 0 && tcb.state >= SYN_RECEIVED && tcb.state !== TIME_WAIT) {
     tcb.env.counters.TCPAbortOnClose++;
     abort(tcb, now);
     return;

@@ -43,6 +43,10 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
     settleSynText(tcb, now);
     handshakeDone(tcb, now);
     oweAck(tcb);
+    // Text that waited for this answers it; what the SYN carried in vain did not wait.
+    const { fastOpen } = tcb;
+    const again = fastOpen === null || fastOpen.taken ? 0 : fastOpen.synText;
+    if (tcb.sendBuffer.length > again) tcb.lastTextAt = now;
     // What else it carries goes on at the sixth check (§3.10.7.3).
     const text = processText(tcb, segment, now);
     if (text !== null) return text;

@@ -65,7 +65,8 @@ function checkSequence(tcb: Tcb, segment: Segment, now: number): DropReason | nu
     return 'no ACK';
   const numbered = segment.payloadLength > 0 || segment.has(FIN) || segment.has(SYN);
   // A SYN without is from a peer that has begun anew, and is to be challenged as any other.
-  if (tcb.timestamps && !segment.hasTimestamps && !segment.has(RST) && !segment.has(SYN)) return 'timestamp missing';
+  const needed = tcb.timestamps && tcb.config.requireTimestamps;
+  if (needed && !segment.hasTimestamps && !segment.has(RST) && !segment.has(SYN)) return 'timestamp missing';
   if (isOldDuplicate(tcb, segment, now)) {
     tcb.env.counters.PAWSEstab++;
     answerUnacceptable(tcb, numbered, now);

@@ -26,6 +26,7 @@ export function timeout(tcb: Tcb, now: number): void {
   if (tcb.pacingAt <= now) tcb.pacingAt = NEVER;
   if (tcb.delayedAckAt <= now) {
     tcb.delayedAckAt = NEVER;
+    tcb.conversing = false;
     tcb.env.trace?.timer(tcb, 'delayed ACK', now);
     tcb.env.counters.DelayedACKs++;
     emitOwedAck(tcb, now);
