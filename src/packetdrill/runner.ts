@@ -39,7 +39,7 @@ export interface Outcome {
 /** packetdrill's: an event may be off by 4 ms, or an eighth of the time since the one before. */
 const TOLERANCE = 4000;
 /** How long the runner waits, in virtual time, for a call that blocks, or for a segment at no certain time. */
-const PATIENCE = 60_000_000;
+const PATIENCE = 300_000_000;
 const LOCAL_PORT = 8080;
 const EPHEMERAL = 51_000;
 

@@ -344,6 +344,8 @@ export class Sockets {
       }
       case 'TCP_KEEPIDLE':
         return { result: 0, out: (connection?.tcb.keepAliveTime ?? config.tcp_keepalive_time) / 1e6 };
+      case 'TCP_KEEPINIT':
+        return { result: 0, out: config.openTimeout / 1e6 };
       case 'TCP_KEEPINTVL':
         return { result: 0, out: (connection?.tcb.keepAliveInterval ?? config.tcp_keepalive_intvl) / 1e6 };
       case 'TCP_KEEPCNT':
@@ -445,6 +447,12 @@ const BEFORE = new Map<string, (config: Changeable, value: number) => void>([
     'TCP_MAXSEG',
     (c, v) => {
       c.maxMss = v;
+    },
+  ],
+  [
+    'TCP_KEEPINIT',
+    (c, v) => {
+      c.openTimeout = v * 1e6;
     },
   ],
   [

@@ -54,6 +54,9 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   'net.inet.tcp.fastopen.server_enable': (c, v) => {
     c.tcp_fastopen = v === 0 ? c.tcp_fastopen & ~2 : c.tcp_fastopen | 2;
   },
+  'net.inet.tcp.keepinit': (c, v) => {
+    c.openTimeout = v * MS;
+  },
   'net.inet.tcp.keepidle': (c, v) => {
     c.tcp_keepalive_time = v * MS;
   },
@@ -126,6 +129,10 @@ export function applySysctls(command: string, config: TcpConfig): void {
     const value = found[2]!.replaceAll('"', '');
     if (found[1] === 'net.ipv4.tcp_congestion_control') {
       if (value === 'reno' || value === 'cubic' || value === 'bbr') changeable.tcp_congestion_control = value;
+      continue;
+    }
+    if (found[1] === 'net.ipv4.tcp_fastopen_key') {
+      changeable.tcp_fastopen_key = value;
       continue;
     }
     KNOWN[found[1]!]?.(changeable, Number(value));

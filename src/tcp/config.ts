@@ -25,6 +25,8 @@ export interface TcpConfig {
   readonly rtoSlop: number;
   /** Retransmissions of a SYN, and of a SYN,ACK, before giving up. */
   readonly tcp_syn_retries: number;
+  /** How long opening may take, µs: FreeBSD's `keepinit`; 0: as long as `tcp_syn_retries` makes it. */
+  readonly openTimeout: number;
   readonly tcp_synack_retries: number;
   /** R1 and R2 of RFC 9293 §3.8.3, counted in retransmissions (SHLD-10: at least 3; SHLD-11: at least 100 s). */
   readonly tcp_retries1: number;
@@ -206,6 +208,7 @@ export const linux: TcpConfig = {
   rtoSlop: 0,
   rtoMax: 120 * SECOND,
   tcp_syn_retries: 6,
+  openTimeout: 0,
   tcp_synack_retries: 5,
   tcp_retries1: 3,
   tcp_retries2: 15,
@@ -322,6 +325,7 @@ export const freebsd: TcpConfig = {
   rtoSlop: 0.2 * SECOND,
   rtoMax: 64 * SECOND,
   tcp_syn_retries: 12,
+  openTimeout: 75 * SECOND,
   tcp_synack_retries: 3,
   tcp_invalid_ratelimit: 0,
   tcp_rfc1337: true,

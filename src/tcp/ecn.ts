@@ -24,7 +24,7 @@ export function synFlags(tcb: Tcb, answering: boolean): number {
     if (tcb.ecn === RFC_3168) return ECE;
     return tcb.accEcn === null ? 0 : tcb.accEcn.synAckFlags;
   }
-  const silent = tcb.config.tcp_ecn_fallback && tcb.synRetransmitted && tcb.retries >= tcb.config.ecnSynRetries;
+  const silent = tcb.config.tcp_ecn_fallback && tcb.synRetransmitted && tcb.retries > tcb.config.ecnSynRetries;
   tcb.ecnOffered = silent ? NO_ECN : OFFERS[tcb.config.tcp_ecn]!;
   if (tcb.ecnOffered === NO_ECN) return 0;
   return tcb.ecnOffered === ACC_ECN ? FLAGS : ECE | CWR;

@@ -74,6 +74,10 @@ export function windowUpdateDue(tcb: Tcb): boolean {
   const more = advance(tcb);
   if (more === 0) return false;
   const current = rcvWnd(tcb);
+  // FreeBSD: by two segments, if that is a quarter of the buffer.
+  if (tcb.config.receiveBufferInSegments) {
+    return current === 0 || more >= Math.max(2 * tcb.rcvMss, tcb.receiveBuffer.capacity >>> 2);
+  }
   return current < tcb.rcvMss || (2 * current <= tcb.receiveBuffer.capacity && more >= current);
 }
 

@@ -83,7 +83,8 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   backOff(tcb);
   if (opening) resendSyn(tcb, now);
   tcb.retransmitAt = now + tcb.rto;
-  if (tcb.userTimeout > 0) tcb.retransmitAt = Math.min(tcb.retransmitAt, tcb.retriesSince + tcb.userTimeout);
+  const limit = timeLimit(tcb);
+  if (limit > 0) tcb.retransmitAt = Math.min(tcb.retransmitAt, tcb.retriesSince + limit);
   if (tcb.retries === tcb.config.tcp_retries1 && !opening) {
     // MUST-20: advice to IP. SHLD-9: the application may learn that something is wrong before it is over.
     tcb.env.pathDoubted?.(tcb);
@@ -92,10 +93,17 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
   }
 }
 
+/** For how long the earliest segment may go unacknowledged, µs; 0: as long as the count of retransmissions makes it. */
+function timeLimit(tcb: Tcb): number {
+  if (tcb.userTimeout > 0 || tcb.state !== SYN_SENT) return tcb.userTimeout;
+  return tcb.config.openTimeout;
+}
+
 /** R2 of §3.8.3, in its forms: retransmissions of a SYN, of anything, of an orphan's, or a user time-out (MUST-21). */
 function mayGiveUp(tcb: Tcb, now: number): boolean {
   const { config } = tcb;
-  if (tcb.userTimeout > 0 && now - tcb.retriesSince >= tcb.userTimeout) return true;
+  const limit = timeLimit(tcb);
+  if (limit > 0 && now - tcb.retriesSince >= limit) return true;
   if (tcb.state === SYN_SENT) return tcb.retries >= config.tcp_syn_retries;
   if (tcb.state === SYN_RECEIVED) return tcb.retries >= config.tcp_synack_retries;
   // A peer that answers, with its window closed, is alive (SHLD-17, MUST-37): until it has been silent for two of the longest intervals.
