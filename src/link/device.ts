@@ -55,7 +55,7 @@ export interface Device {
   /** A frame for an IP packet of up to `length` bytes: the caller fills `bytes` from `offset` on, sets the other fields, and
    *  hands it to `transmit` of the same device, or to `release`. */
   allocate(length: number): Frame;
-  /** Sends, and takes the frame back. Returns false where the packet was lost on the way out (a full queue): TCP repairs that. */
+  /** Sends, and takes the frame back. Returns false where nothing of it left (a full queue): TCP tries again, and does not take it for lost on the way. */
   transmit(frame: Frame): boolean;
   /** Gives an allocated frame back unsent. */
   release(frame: Frame): void;

@@ -124,7 +124,8 @@ export class MemoryDevice implements Device {
     if (this.#closed || peer.#closed || frame.length > limit || peer.#queue.length >= peer.#queueLimit) {
       this.dropped++;
       this.#link.pool.release(frame);
-      return false;
+      // That nobody is at the other end any more cannot be seen from here.
+      return peer.#closed && !this.#closed;
     }
     peer.#queue.push(frame);
     this.#link.announce();

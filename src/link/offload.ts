@@ -99,7 +99,7 @@ export class SoftwareOffload implements Device {
     return true;
   }
 
-  /** Sends the segments that the frame stands for. True where none was lost. */
+  /** Sends the segments that the frame stands for. False where none of them left. */
   #segment(frame: Frame): boolean {
     const tcpLength = this.#headers(frame);
     if (tcpLength === 0) return false;
@@ -110,7 +110,8 @@ export class SoftwareOffload implements Device {
     const text = payloadLength - tcpLength;
     const flags = bytes[payloadOffset + FLAGS]!;
     const firstSeq = get32(bytes, payloadOffset + 4);
-    let sent = true;
+    // Some of it may be lost on the way out; none of it left only where all is.
+    let sent = false;
     for (let from = 0, index = 0; from < text || index === 0; from += gsoSize, index++) {
       const length = Math.min(gsoSize, text - from);
       const out = this.#copy(frame, header, length);
@@ -126,7 +127,7 @@ export class SoftwareOffload implements Device {
       put16(out.bytes, tcp + TCP_CHECKSUM, 0);
       const pseudo = this.#ip.pseudoSum(TCP, tcpLength + length);
       put16(out.bytes, tcp + TCP_CHECKSUM, finish(sum(out.bytes, tcp, tcpLength + length, pseudo)));
-      if (!this.#inner.transmit(out)) sent = false;
+      if (this.#inner.transmit(out)) sent = true;
     }
     return sent;
   }

@@ -512,6 +512,7 @@ class Run {
       const there = this.#stack.connections().filter((c) => c.state === state).length;
       if (!String(there).includes(count[2]!)) this.#fail(`sockstat: expected ${count[2]} in ${state}, found ${there}`);
     }
+    if (/\btc qdisc\b/.test(command)) this.#wire.refuses = /\blimit 0\b/.test(command);
     if (/\bethtool\b.*\b(tso|gso) off/.test(command)) this.#offload = false;
     if (/tcpdrop\b.*TIME_WAIT/.test(command)) this.#stack.forgetTimeWait();
     if (/fastopen\.client_enable|tcp_metrics flush/.test(command)) this.#stack.forgetFastOpen();

@@ -92,6 +92,7 @@ export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
     segs_out: tcb.segsOut,
     segs_in: tcb.segsIn,
     reordering: tcb.rack.reordering,
+    reord_seen: tcb.rack.reorderings,
     min_rtt: tcb.rack.minRtt,
     pmtu: tcb.pathMss + 40,
     advmss: tcb.rcvMss,

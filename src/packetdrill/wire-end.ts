@@ -15,6 +15,8 @@ export class WireEnd implements Device {
   readonly mtu: number;
   readonly offload: { readonly checksum: false; maxGso: number };
   readonly sent: SentPacket[] = [];
+  /** Its queue is full: nothing leaves. */
+  refuses = false;
   readonly #pool = new FramePool();
   readonly #clock: () => number;
   #sink: FrameSink | null = null;
@@ -45,6 +47,10 @@ export class WireEnd implements Device {
   }
 
   transmit(frame: Frame): boolean {
+    if (this.refuses) {
+      this.#pool.release(frame);
+      return false;
+    }
     const bytes = frame.bytes.slice(frame.offset, frame.offset + frame.length);
     this.sent.push({ time: this.#clock(), bytes, gsoSize: frame.gsoSize });
     this.#pool.release(frame);

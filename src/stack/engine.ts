@@ -111,10 +111,11 @@ export class Engine implements Environment {
 
   // Environment: what the protocol asks for.
 
-  emit(tcb: Tcb, segment: Segment, now: number): void {
+  emit(tcb: Tcb, segment: Segment, now: number): boolean {
     const { port } = tcb.owner as { port: Port };
-    transmitSegment(port.device, tcb.localAddress, tcb.remoteAddress, segment, tcb.ttl, tcb.dscp);
+    const sent = transmitSegment(port.device, tcb.localAddress, tcb.remoteAddress, segment, tcb.ttl, tcb.dscp);
     this.trace?.segment('out', tcb, segment, now);
+    return sent;
   }
 
   initialSequence(tuple: FourTuple, now: number): Seq {

@@ -16,9 +16,9 @@ const out = new Segment();
 
 /**
  * Sends one segment: header, options by what was agreed on, and `length` bytes of the send buffer from `offset` on.
- * RFC 9293 §3.1: ACK is set on everything but the first SYN and a RST that answers no ACK.
+ * RFC 9293 §3.1: ACK is set on everything but the first SYN and a RST that answers no ACK. False: the device refused it.
  */
-export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, length: number, now: number): void {
+export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, length: number, now: number): boolean {
   begin(tcb, flags, seq);
   if (flags & SYN) {
     putSynOptions(tcb, out, (flags & ACK) !== 0, now);
@@ -36,7 +36,7 @@ export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, l
   if (tcb.userTimeoutDue && (flags & RST) === 0) putUserTimeout(tcb, out);
   if (tcb.ecn !== NO_ECN) stampEcn(tcb, out);
   if (tcb.urgentPending && (flags & (SYN | RST)) === 0) putUrgent(tcb);
-  finish(tcb, now);
+  return finish(tcb, now);
 }
 
 /**
@@ -100,7 +100,7 @@ function putOptions(tcb: Tcb, now: number): void {
   if ((out.flags & (RST | ACK)) === ACK) putSackBlocks(tcb, out);
 }
 
-function finish(tcb: Tcb, now: number): void {
+function finish(tcb: Tcb, now: number): boolean {
   if (out.flags & ACK) {
     tcb.lastAckSent = out.ack;
     if ((out.flags & RST) === 0) settleAck(tcb);
@@ -108,5 +108,5 @@ function finish(tcb: Tcb, now: number): void {
   const segments = out.wireSegments;
   tcb.segsOut += segments;
   tcb.env.counters.OutSegs += segments;
-  tcb.env.emit(tcb, out, now);
+  return tcb.env.emit(tcb, out, now) !== false;
 }

@@ -14,8 +14,9 @@ export interface Environment {
   trace: Trace | null;
   /** How `tcp_mem` is filled: 0 enough, 1 no buffer may grow, 2 no more than each connection is promised. */
   readonly memoryPressure?: 0 | 1 | 2;
-  /** Sends a segment of this connection. `segment` is reused after the call. `now`: µs. */
-  emit(tcb: Tcb, segment: Segment, now: number): void;
+  /** Sends a segment of this connection. `segment` is reused after the call. `now`: µs. False: the device refused it, and nothing of it left. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: whoever says nothing has sent it
+  emit(tcb: Tcb, segment: Segment, now: number): boolean | void;
   /** The initial sequence number for a connection (RFC 6528 §3). */
   initialSequence(tuple: FourTuple, now: number): Seq;
   /** An offset for the timestamp clock of a connection (RFC 7323 §7.1), int32. */

@@ -122,34 +122,37 @@ function sendLost(tcb: Tcb, now: number): void {
     // Beyond a window that shrank only the earliest goes out: as a probe (SHLD-16, MUST-35).
     if (range.start !== tcb.sndUna && ge(range.start, add(tcb.sndUna, tcb.sndWnd))) return;
     if (pacingHolds(tcb, now)) return;
+    if (!resend(tcb, range, Math.max(mss, room - (room % mss)), now)) return;
     tcb.retransmitNow = false;
-    resend(tcb, range, Math.max(mss, room - (room % mss)), now);
   }
 }
 
-/** Sends `range` again, or as much of its start as `most` and the device allow. */
-function resend(tcb: Tcb, range: Sent, most: number, now: number): void {
+/** Sends `range` again, or as much of its start as `most` and the device allow. False: the device refused it. */
+function resend(tcb: Tcb, range: Sent, most: number, now: number): boolean {
   if (!tcb.synAcked && range.start === tcb.iss) {
     resendSyn(tcb, now);
-    return;
+    return true;
   }
   const { scoreboard } = tcb;
-  scoreboard.trim(range, Math.min(most, burst(tcb, segmentRoom(tcb))));
+  const mss = segmentRoom(tcb);
+  scoreboard.trim(range, Math.min(most, burst(tcb, mss)));
   const fin = tcb.finSent && range.end === tcb.sndNxt ? FIN : 0;
   const text = range.length - (fin ? 1 : 0);
   const offset = diff(range.start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
-  scoreboard.retransmitted(range, now, segmentRoom(tcb));
+  const last = offset + text === tcb.sendBuffer.length || (tcb.config.pushBursts && text > mss);
+  const flags = ACK | fin | (text > 0 && last ? PSH : 0);
+  if (!emitSegment(tcb, flags, range.start, offset, text, now)) return false;
+  scoreboard.retransmitted(range, now, mss);
   const { segments } = range;
   tcb.totalRetrans += segments;
   tcb.env.counters.RetransSegs += segments;
   noteRetransmission(tcb, segments, now);
   notePrr(tcb, range.length);
-  const last = offset + text === tcb.sendBuffer.length || (tcb.config.pushBursts && segments > 1);
-  emitSegment(tcb, ACK | fin | (text > 0 && last ? PSH : 0), range.start, offset, text, now);
   notePaced(tcb, text, now);
   tcb.lastSendTime = now;
   // The one that SND.UNA waits for has its whole time-out (RFC 6582 §3.2 step 3, RFC 6675 §5 step 4.3).
   if (tcb.retransmitAt === NEVER || range.start === tcb.sndUna) restartRetransmission(tcb, now);
+  return true;
 }
 
 /**
@@ -192,7 +195,7 @@ function sendNew(tcb: Tcb, now: number): void {
     // MUST-61; and a burst ends with PSH, as Linux's segmentation offload does it: the receiver need not wait for more of it.
     const goesOn = room - length >= mss && Math.min(queued, usable) - length >= mss;
     const burstEnds = tcb.config.pushBursts && (tcb.gsoMax > 0 ? length > mss : sent > 0 && !goesOn);
-    sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, now);
+    if (!sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, now)) break;
     sent++;
   }
   const inFlight = pipe(tcb);
@@ -209,19 +212,26 @@ function sendProbe(tcb: Tcb, probe: MtuProbe, now: number): void {
   if (text === 0) return;
   const { sndMss, sndNxt } = tcb;
   tcb.sndMss = text + optionLength(tcb.timestamps, 0);
-  sendText(tcb, text, 0, now);
+  const sent = sendText(tcb, text, 0, now);
   tcb.sndMss = sndMss;
-  probeSent(tcb, probe, sndNxt, text);
+  if (sent) probeSent(tcb, probe, sndNxt, text);
 }
 
-/** Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. */
-function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
+/**
+ * Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. False: the device refused it, and it is as if it had not been tried:
+ * what never left is not lost, and its own queue is no congestion of the path.
+ */
+function sendText(tcb: Tcb, length: number, flags: number, now: number): boolean {
   const start = tcb.sndNxt;
   const offset = tcb.sendBuffer.length - unsent(tcb);
   const mss = segmentRoom(tcb);
   const end = add(start, length + (flags & FIN ? 1 : 0));
   // SND.NXT stays until the segment is built: it is that segment's own number.
-  emitSegment(tcb, ACK | flags, start, offset, length, now);
+  if (!emitSegment(tcb, ACK | flags, start, offset, length, now)) {
+    if (flightSize(tcb) === 0) tcb.refusedSince = Math.min(tcb.refusedSince, now);
+    return false;
+  }
+  tcb.refusedSince = NEVER;
   tcb.sndNxt = end;
   tcb.scoreboard.push(start, end, now, mss);
   tcb.bytesSent += length;
@@ -233,6 +243,7 @@ function sendText(tcb: Tcb, length: number, flags: number, now: number): void {
   if (length % mss !== 0) tcb.sndSml = end;
   if (tcb.retransmitAt === NEVER) restartRetransmission(tcb, now);
   if (tcb.sackOk) scheduleTailProbe(tcb, now);
+  return true;
 }
 
 /**
@@ -259,8 +270,7 @@ export function sendOverride(tcb: Tcb, now: number): boolean {
   if (length <= 0) return false;
   const all = length === unsent(tcb);
   const fin = all && tcb.finQueued && tcb.sndWnd - flightSize(tcb) > length ? FIN : 0;
-  sendText(tcb, length, (all ? PSH : 0) | fin, now);
-  return true;
+  return sendText(tcb, length, (all ? PSH : 0) | fin, now);
 }
 
 /** The tail loss probe (RFC 8985 §7.3): new text where there is some and the window lets it, whatever cwnd says; else the last segment again. */
@@ -271,9 +281,10 @@ export function sendTailProbe(tcb: Tcb, now: number): void {
   const queued = unsent(tcb);
   const length = Math.min(queued, mss);
   const fresh = queued > 0 && length <= tcb.sndWnd - flightSize(tcb);
-  if (fresh) sendText(tcb, length, length === queued ? PSH : 0, now);
-  else resend(tcb, scoreboard.tail(mss), mss, now);
-  tailProbeSent(tcb, !fresh);
+  const sent = fresh
+    ? sendText(tcb, length, length === queued ? PSH : 0, now)
+    : resend(tcb, scoreboard.tail(mss), mss, now);
+  if (sent) tailProbeSent(tcb, !fresh);
 }
 
 /** Text that one wire segment has room for now, with its options. */

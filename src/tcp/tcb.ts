@@ -244,6 +244,8 @@ export class Tcb implements FourTuple {
   /** TIME-WAIT or FIN-WAIT-2, by state. */
   closeAt = NEVER;
   persistBackoff = 0;
+  /** Since when the device has refused new text with nothing in flight, µs. */
+  refusedSince = NEVER;
   keepAliveSent = 0;
   /** When the last segment that passed for the peer's came, and the last zero-window probe left. */
   lastHeard = 0;

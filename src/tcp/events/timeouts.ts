@@ -127,6 +127,10 @@ function giveUp(tcb: Tcb, now: number): void {
 function persistTimeout(tcb: Tcb, now: number): void {
   tcb.persistAt = NEVER;
   tcb.env.trace?.timer(tcb, 'persist', now);
+  if (tcb.refusedSince !== NEVER) {
+    awaitDevice(tcb, now);
+    return;
+  }
   if (tcb.sndWnd > 0 && sendOverride(tcb, now)) return;
   const silent = now - Math.max(tcb.lastHeard, tcb.lastSendTime);
   const limit = tcb.orphan ? tcb.config.tcp_orphan_retries : tcb.config.tcp_retries2;
@@ -139,6 +143,21 @@ function persistTimeout(tcb: Tcb, now: number): void {
   tcb.persistBackoff++;
   tcb.lastProbe = now;
   emitProbe(tcb, now);
+}
+
+/** How often a device that refuses is tried, µs (Linux's TCP_RESOURCE_PROBE_INTERVAL), and for how long. */
+const DEVICE_INTERVAL = 500_000;
+const DEVICE_PATIENCE = 100_000_000;
+
+/** New text waits for our own device: the output pass at the end of this tries it again. */
+function awaitDevice(tcb: Tcb, now: number): void {
+  if (now - tcb.refusedSince >= (tcb.userTimeout || DEVICE_PATIENCE)) {
+    tcb.env.counters.TCPAbortOnTimeout++;
+    fail(tcb, 'timed out', 'timeout', now);
+    return;
+  }
+  tcb.persistBackoff++;
+  tcb.persistAt = now + DEVICE_INTERVAL;
 }
 
 /**

@@ -38,6 +38,8 @@ export class Rack {
   fack: Seq = seq(0);
   /** RACK.reordering_seen. */
   reorderingSeen = false;
+  /** How often reordering was seen (Linux's tcpi_reord_seen). */
+  reorderings = 0;
   /** DupThresh, in segments: what reordering has been seen to need (Linux's `tp->reordering`). */
   reordering: number;
   /** RACK.reo_wnd_mult, RACK.reo_wnd_persist and RACK.dsack_round. */
@@ -126,6 +128,7 @@ export class Rack {
 
   /** Reordering by `displacement` bytes was seen: no fewer duplicate ACKs mean a loss (Linux's `tcp_check_sack_reordering`). */
   adaptThreshold(mss: number, most: number): void {
+    this.reorderings++;
     if (this.displacement > this.reordering * mss) {
       this.reordering = Math.min(Math.ceil(this.displacement / mss), most);
     }

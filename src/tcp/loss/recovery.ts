@@ -63,7 +63,11 @@ function renoDelivered(tcb: Tcb, acked: number, duplicate: boolean): number {
 /** The acknowledgment moves recovery on, or ends it. */
 function advance(tcb: Tcb, acked: number, delivered: number, duplicate: boolean, repeated: boolean): void {
   if (tcb.recovery === 'open') {
-    if (acked === 0) return;
+    if (acked === 0) {
+      // Where reordering is long, what SACK delivers need not wait for the number to move (Linux's tcp_may_raise_cwnd).
+      if (delivered > 0 && tcb.rack.reordering > tcb.config.tcp_reordering) growWindow(tcb, delivered);
+      return;
+    }
     followRecover(tcb);
     // What SACK or duplicates had told before has had its turn: as Linux, which grows by what is delivered.
     growWindow(tcb, Math.min(acked, delivered));
