@@ -210,12 +210,23 @@ export class Sockets {
     if (connection === null) return error('ENOTCONN');
     if (connection.readable > 0) {
       const there = Math.min(most, connection.readable);
-      if (!peek) for (let left = there; left > 0; ) left -= connection.receive(left)!.length;
+      if (!peek) this.#take(connection, there);
       return { result: there };
     }
     if (socket.error !== '') return this.#takeError(socket);
     if (connection.ended || socket.readShut || connection.state === CLOSED) return { result: 0 };
     return socket.nonBlocking ? error('EAGAIN') : null;
+  }
+
+  /** One call, however many pieces the text is in: the window is told once. */
+  #take(connection: Connection, length: number): void {
+    const { tcb } = connection;
+    const now = this.#ends.clock.now();
+    tcb.outputHeld = true;
+    for (let left = length; left > 0; ) left -= core.receive(tcb, left, now)!.length;
+    tcb.outputHeld = false;
+    core.output(tcb, now);
+    this.#settle(connection);
   }
 
   /** `done`: bytes that an earlier try of the same blocking call has handed over. */
