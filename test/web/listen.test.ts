@@ -55,6 +55,13 @@ describe('listen', () => {
     const row = stack.connections().find(({ state }) => state === 'LISTEN');
     expect(row).toMatchObject({ recvQ: 3, sendQ: 2 });
     listener.close();
+    // Those that waited are reset at once. The others stand outside, and hear so when they speak, as with Linux.
+    for (const socket of sockets) {
+      socket.writable
+        .getWriter()
+        .write(new Uint8Array(1))
+        .catch(() => {});
+    }
     const results = await Promise.allSettled(sockets.map((socket) => socket.closed));
     expect(results.every(({ status }) => status === 'rejected')).toBe(true);
   });
