@@ -43,11 +43,3 @@ export function transmitSegment(
   frame.gsoSize = segment.wireSegments > 1 ? segment.gsoSize : 0;
   return device.transmit(frame);
 }
-
-/** Sends a packet that is ready, as it is. */
-export function transmitPacket(device: Device, packet: Uint8Array): boolean {
-  const frame = device.allocate(packet.length);
-  frame.bytes.set(packet, frame.offset);
-  frame.length = packet.length;
-  return device.transmit(frame);
-}

@@ -19,25 +19,28 @@ export class IsnGenerator {
 
   /** The number for a connection opened at `now`, µs. */
   initialSequence(tuple: FourTuple, now: number): Seq {
-    return seq(Math.floor(now / 4) + this.isn.hash(this.load(tuple)));
+    return seq(Math.floor(now / 4) + this.isn.hash(tupleWords(tuple, this.words)));
   }
 
   /** An offset for the timestamp clock of a connection (RFC 7323 §7.1): the same for all incarnations of a 4-tuple. */
   timestampOffset(tuple: FourTuple): number {
-    return this.offsets.hash(this.load(tuple));
+    return this.offsets.hash(tupleWords(tuple, this.words));
   }
+}
 
-  private load({ localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): Int32Array {
-    const w = this.words;
-    w[0] = l.w0;
-    w[1] = l.w1;
-    w[2] = l.w2;
-    w[3] = l.w3;
-    w[4] = r.w0;
-    w[5] = r.w1;
-    w[6] = r.w2;
-    w[7] = r.w3;
-    w[8] = (localPort << 16) | remotePort;
-    return w;
-  }
+/** The nine words of a four-tuple, for a keyed hash: into the first places of `words`, which is returned. */
+export function tupleWords(
+  { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple,
+  words: Int32Array,
+): Int32Array {
+  words[0] = l.w0;
+  words[1] = l.w1;
+  words[2] = l.w2;
+  words[3] = l.w3;
+  words[4] = r.w0;
+  words[5] = r.w1;
+  words[6] = r.w2;
+  words[7] = r.w3;
+  words[8] = (localPort << 16) | remotePort;
+  return words;
 }

@@ -3,6 +3,7 @@ import { add, diff, type Seq } from '../wire/seq.ts';
 import { NO_ECN, RFC_3168 } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import { type HalfOpenRecord, thawHalfOpen } from './half-open.ts';
+import { tupleWords } from './isn.ts';
 import { SENT_TWICE } from './loss/scoreboard.ts';
 import { SipHash } from './siphash.ts';
 import type { Tcb } from './tcb.ts';
@@ -60,21 +61,8 @@ export class SynCookies {
     return (value - this.hash(this.timed, tuple, count - age)) & MASK;
   }
 
-  private hash(
-    hash: SipHash,
-    { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple,
-    n: number,
-  ): number {
-    const w = this.words;
-    w[0] = l.w0;
-    w[1] = l.w1;
-    w[2] = l.w2;
-    w[3] = l.w3;
-    w[4] = r.w0;
-    w[5] = r.w1;
-    w[6] = r.w2;
-    w[7] = r.w3;
-    w[8] = (localPort << 16) | remotePort;
+  private hash(hash: SipHash, tuple: FourTuple, n: number): number {
+    const w = tupleWords(tuple, this.words);
     w[9] = n;
     return hash.hash(w);
   }
