@@ -36,6 +36,9 @@ export interface TcpConfig {
   /** Whether giving up on a SYN-RECEIVED connection sends a RST (RFC 9293 leaves it open; Linux is silent). */
   readonly resetOnSynAckGiveUp: boolean;
 
+  /** Segments as expected take the short way (`events/predicted.ts`). It changes nothing but the time they take. */
+  readonly headerPrediction: boolean;
+
   /** Longest and usual delay of an acknowledgment (RFC 9293 §3.8.6.3: under 0.5 s; Linux 40 ms). */
   readonly delayedAck: number;
   /** Segments acknowledged at once at the start of a connection (Linux's quick-ack mode). */
@@ -214,6 +217,7 @@ export const linux: TcpConfig = {
   tcp_retries2: 15,
   tcp_orphan_retries: 8,
   resetOnSynAckGiveUp: false,
+  headerPrediction: true,
   delayedAck: 0.04 * SECOND,
   quickAcks: 16,
   tcp_recovery: 1,

@@ -32,6 +32,9 @@ export class Counters {
   TCPTimeouts = 0;
   TCPFastRetrans = 0;
   TCPSynRetrans = 0;
+  /** Segments with text, and acknowledgments, taken by header prediction. */
+  TCPHPHits = 0;
+  TCPHPAcks = 0;
   TCPChallengeACK = 0;
   TCPKeepAlive = 0;
   TCPAbortOnTimeout = 0;

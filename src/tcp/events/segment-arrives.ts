@@ -3,6 +3,7 @@ import type { DropReason } from '../drop.ts';
 import { CLOSED, LISTEN, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { segmentArrivesInListen } from './listen.ts';
+import { takePredicted } from './predicted.ts';
 import { segmentArrivesInSynSent } from './syn-sent.ts';
 import { segmentArrivesSynchronized } from './synchronized.ts';
 
@@ -21,6 +22,7 @@ export function segmentArrives(tcb: Tcb, segment: Segment, now: number): DropRea
 }
 
 function dispatch(tcb: Tcb, segment: Segment, now: number): DropReason | null {
+  if (takePredicted(tcb, segment, now)) return null;
   switch (tcb.state) {
     case CLOSED:
       // Whoever holds a deleted TCB has no connection: `resetFor` is the answer, and the stack's to send.
