@@ -47,6 +47,21 @@ it('pipelined requests are answered in order', async () => {
   expect(bodies).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}`));
 });
 
+it('a flood of pipelined requests is read as fast as its answers are, to the last', async () => {
+  const page = bytes(8192);
+  const count = 10_000;
+  let answered = 0;
+  // The server stops reading where answers wait, and goes on by the socket's handle.
+  const server = http.createServer((_, response) => {
+    response.end(page, () => answered++);
+  });
+  const socket = net.connect(await listen(server));
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count));
+  socket.resume();
+  await expect.poll(() => answered, { timeout: 20_000 }).toBe(count);
+  socket.destroy();
+});
+
 it('bodies of any length pass both ways, chunked, with trailers', async () => {
   const body = bytes(5_000_000);
   const server = http.createServer((request, response) => {

@@ -18,7 +18,7 @@ export interface Home {
 export interface HandleOwner {
   /** null: connected. */
   onConnected(error: ErrorName | null): void;
-  /** Bytes that nobody else refers to. Called only while `reading`. */
+  /** Bytes that nobody else refers to. Called only while it reads. */
   onData(bytes: Buffer): void;
   onEnd(): void;
   onReadError(error: ErrorName): void;
@@ -52,7 +52,9 @@ const NO_EVENTS: SocketEvents = {};
  */
 export class TcpHandle implements SocketEvents {
   owner: HandleOwner | null = null;
+  /** Node's http writes it too, before it calls `readStart` or `readStop`: what is so is in `#reading`. */
   reading = false;
+  #reading = false;
   bytesRead = 0;
   bytesWritten = 0;
   /** Bytes that one read gives at most. */
@@ -150,15 +152,18 @@ export class TcpHandle implements SocketEvents {
   // Reading.
 
   readStart(): void {
-    if (this.reading || this.#closed) return;
+    if (this.#closed) return;
     this.reading = true;
+    if (this.#reading) return;
+    this.#reading = true;
     this.#review();
     if (this.#readable()) this.#arrange(READ);
   }
 
   readStop(): void {
-    if (!this.reading) return;
     this.reading = false;
+    if (!this.#reading) return;
+    this.#reading = false;
     this.#review();
   }
 
@@ -224,6 +229,7 @@ export class TcpHandle implements SocketEvents {
     this.#closed = true;
     this.#connecting = false;
     this.reading = false;
+    this.#reading = false;
     this.#unsent = [];
     if (this.#tcp !== null) this.#tcp.events = NO_EVENTS;
     this.#onClosed = closed ?? null;
@@ -292,12 +298,12 @@ export class TcpHandle implements SocketEvents {
   }
 
   onReadable(): void {
-    if (this.reading) this.#arrange(READ);
+    if (this.#reading) this.#arrange(READ);
   }
 
   onEnd(): void {
     this.#ended = true;
-    if (this.reading) this.#arrange(READ);
+    if (this.#reading) this.#arrange(READ);
   }
 
   onWritable(): void {
@@ -312,7 +318,7 @@ export class TcpHandle implements SocketEvents {
       this.#arrange(CONNECT);
       return;
     }
-    if (this.reading) this.#arrange(READ);
+    if (this.#reading) this.#arrange(READ);
     if (this.#sent !== null) this.#arrange(WRITE);
   }
 
@@ -376,7 +382,7 @@ export class TcpHandle implements SocketEvents {
   /** One read a turn: what the program does about it, in ticks and promises too, comes before it hears more. */
   #read(): void {
     const tcp = this.#tcp!;
-    if (!this.reading) return;
+    if (!this.#reading) return;
     try {
       const bytes = this.#take(tcp);
       if (bytes === null) this.#over();
@@ -387,7 +393,7 @@ export class TcpHandle implements SocketEvents {
     } finally {
       // It says that there is more only to one who saw that there was none.
       if (tcp.readable === 0) tcp.receive();
-      if (this.reading && this.#readable()) this.#arrange(READ);
+      if (this.#reading && this.#readable()) this.#arrange(READ);
     }
   }
 
@@ -415,6 +421,7 @@ export class TcpHandle implements SocketEvents {
     if (this.#endTold || (!this.#ended && this.#failure === null)) return;
     this.#endTold = true;
     this.reading = false;
+    this.#reading = false;
     this.#review();
     if (this.#ended) this.owner?.onEnd();
     else this.owner?.onReadError(failureName(this.#failure!));
@@ -458,7 +465,7 @@ export class TcpHandle implements SocketEvents {
 
   /** Keeps the process alive as libuv does: while it connects, reads or has something to write. */
   #review(): void {
-    const busy = this.#connecting || this.reading || this.#sent !== null;
+    const busy = this.#connecting || this.#reading || this.#sent !== null;
     const wanted = busy && this.#ref && !this.#closed;
     if (wanted === this.#held) return;
     this.#held = wanted;
