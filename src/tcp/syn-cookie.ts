@@ -37,7 +37,7 @@ const TS_ECN = 0x20;
 export class SynCookies {
   private readonly base: SipHash;
   private readonly timed: SipHash;
-  private readonly words = new Int32Array(10);
+  private readonly words = new Int32Array(11);
 
   /** `key`: 32 secret bytes. */
   constructor(key: Uint8Array) {
@@ -48,22 +48,24 @@ export class SynCookies {
   /** The ISS that answers a SYN with number `irs`; `data`: 0 … 3. */
   make(tuple: FourTuple, irs: Seq, data: number, now: number): Seq {
     const count = Math.floor(now / PERIOD);
-    const value = (this.hash(this.timed, tuple, count) + data) & MASK;
-    return add(irs, (this.hash(this.base, tuple, 0) + (count << 24) + value) | 0);
+    const value = (this.hash(this.timed, tuple, irs, count) + data) & MASK;
+    return add(irs, (this.hash(this.base, tuple, 0, 0) + (count << 24) + value) | 0);
   }
 
   /** `data` of a cookie that we made at most two minutes ago, −1 where we did not: 0 … 2^24 − 1. */
   check(tuple: FourTuple, irs: Seq, cookie: Seq, now: number): number {
     const count = Math.floor(now / PERIOD);
-    const value = (diff(cookie, irs) - this.hash(this.base, tuple, 0)) | 0;
+    const value = (diff(cookie, irs) - this.hash(this.base, tuple, 0, 0)) | 0;
     const age = (count - (value >>> 24)) & 0xff;
     if (age >= LIFE) return -1;
-    return (value - this.hash(this.timed, tuple, count - age)) & MASK;
+    return (value - this.hash(this.timed, tuple, irs, count - age)) & MASK;
   }
 
-  private hash(hash: SipHash, tuple: FourTuple, n: number): number {
+  /** Linux leaves `irs` out of it: a segment up to three numbers late then passes for the handshake's third, and the text before it is never read. */
+  private hash(hash: SipHash, tuple: FourTuple, irs: Seq | 0, count: number): number {
     const w = tupleWords(tuple, this.words);
-    w[9] = n;
+    w[9] = irs as unknown as number;
+    w[10] = count;
     return hash.hash(w);
   }
 }

@@ -343,6 +343,28 @@ describe('SYN cookies (RFC 4987 §3.6)', () => {
     }
   });
 
+  it('are no good for a segment that is not the next: what was lost before it would never be read', () => {
+    const peer = new RawPeer({ config: { tcp_syncookies: 2 } });
+    const sockets: TcpSocket[] = [];
+    peer.stack.listen({ port: 80 }, (s) => sockets.push(s));
+    peer.send(syn);
+    const theirs = add(peer.next().seq, 1);
+    const next = ack(theirs).seq;
+    // Our MSS is the last of four: the first three of these are what Linux takes for another one's cookie.
+    for (const late of [1, 2, 3, 4]) {
+      peer.send(
+        ack(theirs, (s) => {
+          s.seq = add(next, late);
+          s.flags |= FIN;
+        }),
+      );
+      expect(peer.next(), `${late} late`).toMatchObject({ flags: RST, seq: theirs });
+    }
+    expect(sockets.length).toBe(0);
+    peer.send(ack(theirs));
+    expect(sockets.length).toBe(1);
+  });
+
   it('cannot be guessed, nor moved to another four-tuple', () => {
     const peer = new RawPeer({ config: { tcp_syncookies: 2 } });
     const sockets: TcpSocket[] = [];
