@@ -24,9 +24,9 @@ const OFFLOAD: Offload = { checksum: true, maxGso: 0 };
 
 /** Stands between a host's stacks and its links: for counterfactuals, where one rule of the protocol is taken out. */
 export interface Edge {
-  /** What the stack sends: goes on by `send`; what goes to `deliver` comes back to the stack as if it had arrived. */
+  /** What the stack sends: goes on by `send`, before this returns or not at all; what goes to `deliver` comes back to the stack as if it had arrived. */
   out(frame: Frame, send: (frame: Frame) => void, deliver: (frame: Frame) => void): void;
-  /** What arrives. Null where it is used up. */
+  /** What arrives, or what is to arrive instead. Null where it is used up. */
   in(frame: Frame): Frame | null;
 }
 
@@ -155,8 +155,14 @@ class HostEnd {
     const { edge } = this.#host;
     if (edge === null) wire.send(frame, this.#host.name, this.out);
     else {
-      const send = (f: Frame) => wire.send(f, this.#host.name, this.out);
+      let gone = false;
+      const send = (f: Frame) => {
+        if (f === frame) gone = true;
+        wire.send(f, this.#host.name, this.out);
+      };
       edge.out(frame, send, (f) => void wire.events.at(wire.events.now, () => this.arrives([f])));
+      // It stopped it, or sent another one instead.
+      if (!gone) wire.free(frame);
     }
   }
 
@@ -167,10 +173,16 @@ class HostEnd {
     else this.#host.arrive(() => this.#deliver(frames));
   }
 
+  #through(edge: Edge, frame: Frame): Frame | null {
+    const changed = edge.in(frame);
+    if (changed !== frame) this.#wire.free(frame);
+    return changed;
+  }
+
   #deliver(arrived: Frame[]): void {
     const wire = this.#wire;
     const { edge } = this.#host;
-    const frames = edge === null ? arrived : arrived.map((f) => edge.in(f)).filter((f) => f !== null);
+    const frames = edge === null ? arrived : arrived.map((f) => this.#through(edge, f)).filter((f) => f !== null);
     const { sink } = this.device;
     const now = Math.floor(wire.events.now);
     for (const frame of frames) {
@@ -245,7 +257,14 @@ export class SimHost {
   }
 
   /** It crashed at least once: what lived before has heard of nothing since. */
-  hasCrashed = false;
+  get hasCrashed(): boolean {
+    return this.crashes > 0;
+  }
+
+  /** How often. */
+  crashes = 0;
+  /** Called when it is back: to open listeners anew. */
+  onReboot: () => void = () => {};
 
   get isPaused(): boolean {
     return this.#paused;
@@ -275,7 +294,7 @@ export class SimHost {
 
   /** The power goes: all state is lost, nothing is sent, nobody is told. */
   crash(): void {
-    this.hasCrashed = true;
+    this.crashes++;
     this.#down = true;
     this.#paused = false;
     this.#waiting = [];
@@ -295,6 +314,7 @@ export class SimHost {
     }
     for (const { prefix, end } of this.#routes)
       this.#stack.addRoute(prefix, prefix.family === 4 ? 32 : 128, end.device);
+    this.onReboot();
   }
 
   // For the network.

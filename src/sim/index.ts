@@ -1,8 +1,10 @@
 /** `synfin/sim`: stacks in virtual time, on networks that misbehave as they are told. */
 export { type CampaignOptions, type CampaignResult, runCampaign } from './campaign.ts';
+export { type CampaignCase, replayCampaign, shrinkCampaign } from './campaign-case.ts';
 export { TraceDigest } from './digest.ts';
 export { type Distribution, exponential, normal, pareto, uniform } from './distribution.ts';
 export { CONFIGURATIONS, type Configuration, type Exploration, type ExploreOptions, explore } from './explore.ts';
+export { type Disturbance, describeFault, type Fault, type PacketFault } from './faults.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
 export { type HostOptions, SimHost } from './host.ts';
 export { type Direction, Link, type LinkOptions } from './link.ts';
@@ -31,6 +33,7 @@ export {
   type Verdict,
   type Which,
 } from './rules.ts';
+export { shrink } from './shrink.ts';
 export { ConnectionError, SimListener, SimSocket } from './socket.ts';
 export { bitsPerSecond, type Duration, micros, type Rate } from './units.ts';
 export type { PacketEvent, PacketObserver } from './wire.ts';

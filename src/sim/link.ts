@@ -1,4 +1,5 @@
 import type { Frame } from '../link/device.ts';
+import { Dice } from './faults.ts';
 import type { Middlebox, Way } from './middlebox/middlebox.ts';
 import { copyFrame, flipBit, rewrite } from './packet.ts';
 import { type Arrivals, Pipe, type PipeOptions } from './pipe.ts';
@@ -33,9 +34,13 @@ export class Link {
       lost: (frame: Frame, reason: string) => wire.lost(frame, reason, name),
       changed: (frame: Frame, how: string) => wire.changed(frame, how, name),
     };
-    const pipe = (own: PipeOptions | undefined, arrivals: Arrivals) =>
-      new Pipe(wire.events, wire.random.fork(), { ...both, ...own }, arrivals, report);
-    this.#pipes = { forward: pipe(forward, second), back: pipe(back, first) };
+    const pipe = (way: Direction, own: PipeOptions | undefined, arrivals: Arrivals) => {
+      const options = { ...both, ...own };
+      const dice = new Dice(wire.random.fork(), options);
+      const chance = wire.faults?.chance(name, way, dice) ?? dice;
+      return new Pipe(wire.events, chance, options, arrivals, report);
+    };
+    this.#pipes = { forward: pipe('forward', forward, second), back: pipe('back', back, first) };
   }
 
   /** Largest IP packet that both directions take, bytes. */

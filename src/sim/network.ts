@@ -1,5 +1,6 @@
 import type { Frame } from '../link/device.ts';
 import { IpAddress } from '../wire/address.ts';
+import { type Disturbance, type Fault, Faults } from './faults.ts';
 import { type HostEnd, type HostOptions, SimHost } from './host.ts';
 import { type Direction, Link, type LinkOptions } from './link.ts';
 import { SimRouter } from './router.ts';
@@ -14,6 +15,8 @@ export interface NetworkOptions {
   readonly settle?: () => Promise<void>;
   /** How much virtual time `run` allows. 100 days where not given. */
   readonly limit?: Duration;
+  /** What befalls packets, links and hosts: 'record' keeps what chance decides; what was kept is played instead of chance. */
+  readonly faults?: 'record' | readonly Fault[];
 }
 
 /** The simulated time at the start: 1 s, so that no time is 0. */
@@ -57,10 +60,11 @@ export class Network {
   #running = false;
   #routed = true;
 
-  constructor({ seed = 1, settle = settlePromises, limit = '100d' }: NetworkOptions = {}) {
+  constructor({ seed = 1, settle = settlePromises, limit = '100d', faults }: NetworkOptions = {}) {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`the seed is a whole number, not ${seed}`);
     this.seed = seed;
     this.#wire = new Wire(seed, START);
+    if (faults !== undefined) this.#wire.faults = new Faults(faults === 'record' ? null : faults);
     this.#settle = settle;
     this.#limit = micros(limit);
   }
@@ -131,6 +135,41 @@ export class Network {
     };
     this.rules.list.unshift(rule);
     return () => this.rules.remove(rule);
+  }
+
+  /** What befell packets, links and hosts so far. Empty where `faults` was not given. */
+  get faults(): readonly Fault[] {
+    return this.#wire.faults?.happened ?? [];
+  }
+
+  /** Something was cut, paused or crashed by `disturb`, or will be. */
+  disturbed = false;
+
+  /** Cuts a link, or pauses or crashes a host, for a while: one more of the faults, which may be recorded, left out, and played again. */
+  disturb(disturbance: Disturbance): void {
+    if (this.#wire.faults?.allows(disturbance) === false) return;
+    this.disturbed = true;
+    const begin = START + disturbance.at;
+    const end = START + disturbance.until;
+    if (disturbance.kind === 'cut') {
+      const { way } = disturbance;
+      const link = named(this.links, disturbance.link, 'link');
+      this.schedule(begin, () => link.cut(way));
+      this.schedule(end, () => link.mend());
+      return;
+    }
+    const host = named(this.hosts, disturbance.host, 'host');
+    if (disturbance.kind === 'crash') {
+      this.schedule(begin, () => host.crash());
+      this.schedule(end, () => {
+        if (host.isDown) host.reboot();
+      });
+      return;
+    }
+    this.schedule(begin, () => {
+      if (!host.isDown) host.pause();
+    });
+    this.schedule(end, () => host.resume());
   }
 
   /** Watches all packets. Returns what ends that. */
@@ -288,6 +327,12 @@ export class Network {
       border = next.filter((node) => node instanceof SimRouter);
     }
   }
+}
+
+function named<T extends { readonly name: string }>(all: readonly T[], name: string, what: string): T {
+  const found = all.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`there is no ${what} ${name}: ${all.map((one) => one.name).join(', ')}`);
+  return found;
 }
 
 export type { Direction };

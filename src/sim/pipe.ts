@@ -1,10 +1,10 @@
 import type { Frame } from '../link/device.ts';
 import type { Distribution } from './distribution.ts';
 import type { EventQueue } from './events.ts';
-import { type LossModel, randomLoss } from './loss.ts';
+import type { Chance } from './faults.ts';
+import type { LossModel } from './loss.ts';
 import { copyFrame, flipBit } from './packet.ts';
 import { DropTail, type Queue } from './queue.ts';
-import type { Random } from './random.ts';
 import { bitsPerSecond, type Duration, micros, type Rate } from './units.ts';
 
 /** One direction of a link. */
@@ -54,29 +54,22 @@ export class Pipe {
   cut = false;
   readonly mtu: number;
   readonly #events: EventQueue;
-  readonly #random: Random;
   readonly #report: PipeReport;
   readonly #arrivals: Arrivals;
   /** Largest delay so far has nothing to do with it: may be changed while packets fly. µs. */
   delay: number;
-  readonly #jitter: Distribution | null;
-  readonly #overtake: boolean;
   readonly #rate: number;
   readonly #queue: Queue | null;
-  readonly #loss: LossModel | null;
-  readonly #duplicate: number;
-  readonly #reorder: number;
-  readonly #reorderBy: number;
-  readonly #corrupt: number;
+  readonly #chance: Chance;
   #sending = false;
   readonly #flying: InFlight[] = [];
   /** The first of them that has not arrived. */
   #landed = 0;
   #lastArrival = 0;
 
-  constructor(events: EventQueue, random: Random, options: PipeOptions, arrivals: Arrivals, report: PipeReport) {
+  constructor(events: EventQueue, chance: Chance, options: PipeOptions, arrivals: Arrivals, report: PipeReport) {
     this.#events = events;
-    this.#random = random;
+    this.#chance = chance;
     this.#report = report;
     this.#arrivals = arrivals;
     this.mtu = options.mtu ?? 1500;
@@ -84,15 +77,8 @@ export class Pipe {
       throw new RangeError(`a link's mtu is 68 … 65535, not ${this.mtu}`);
     }
     this.delay = micros(options.delay ?? 0);
-    this.#jitter = options.jitter ?? null;
-    this.#overtake = options.overtake ?? false;
     this.#rate = options.rate === undefined ? Number.POSITIVE_INFINITY : bitsPerSecond(options.rate);
     this.#queue = options.rate === undefined ? null : (options.queue?.() ?? new DropTail());
-    this.#loss = typeof options.loss === 'number' ? randomLoss(options.loss) : (options.loss?.() ?? null);
-    this.#duplicate = probability('duplicate', options.duplicate);
-    this.#reorder = probability('reorder', options.reorder);
-    this.#reorderBy = micros(options.reorderBy ?? '10ms');
-    this.#corrupt = probability('corrupt', options.corrupt);
   }
 
   /** Packets that wait for the link, and bytes in them. */
@@ -125,32 +111,30 @@ export class Pipe {
   };
 
   #depart(frame: Frame, extra: number): void {
-    if (this.#loss?.(this.#random)) {
+    const chance = this.#chance;
+    chance.next(frame);
+    if (chance.lost()) {
       this.#report.lost(frame, 'lost on the way');
       return;
     }
-    if (this.#corrupt > 0 && this.#random.chance(this.#corrupt)) {
-      flipBit(frame, this.#random.next());
+    const bit = chance.damaged();
+    if (bit >= 0) {
+      flipBit(frame, bit);
       this.#report.changed(frame, 'a bit turned over on the way');
     }
-    if (this.#duplicate > 0 && this.#random.chance(this.#duplicate)) {
+    if (chance.doubled()) {
       const copy = copyFrame(frame);
-      this.#fly(frame, extra);
+      this.#fly(frame, extra, false);
       this.#report.changed(copy, 'it arrives twice');
-      this.#fly(copy, extra);
-    } else this.#fly(frame, extra);
+      this.#fly(copy, extra, true);
+    } else this.#fly(frame, extra, false);
   }
 
-  #fly(frame: Frame, extra: number): void {
-    const { now } = this.#events;
-    let at = now + this.delay + (this.#jitter?.(this.#random) ?? 0) + extra;
-    let ordered = extra === 0 && !(this.#overtake && this.#jitter !== null);
-    if (ordered && this.#reorder > 0 && this.#random.chance(this.#reorder)) {
-      at += this.#reorderBy;
-      ordered = false;
-    }
-    at = Math.round(at);
-    if (!ordered) {
+  #fly(frame: Frame, extra: number, copy: boolean): void {
+    const chance = this.#chance;
+    const by = chance.late(extra > 0, copy);
+    let at = Math.round(this.#events.now + this.delay + by + extra);
+    if (chance.overtaken) {
       this.#events.at(at, () => this.#arrive([frame]));
       return;
     }
@@ -184,9 +168,4 @@ export class Pipe {
     if (this.cut) for (const frame of frames) this.#report.lost(frame, 'the link was cut under it');
     else this.#arrivals(frames, this.#events.now);
   }
-}
-
-function probability(name: string, p = 0): number {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`${name} is a probability, 0 … 1, not ${p}`);
-  return p;
 }

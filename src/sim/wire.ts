@@ -2,6 +2,7 @@ import type { Frame } from '../link/device.ts';
 import { FramePool } from '../link/pool.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
 import { EventQueue } from './events.ts';
+import type { Faults } from './faults.ts';
 import { Random } from './random.ts';
 import { Rules } from './rules.ts';
 
@@ -34,6 +35,8 @@ export class Wire {
   readonly pool = new FramePool(4096);
   readonly fate: Fate = { lost: null, changed: null };
   readonly observers: PacketObserver[] = [];
+  /** Null where nobody asked for a record of what befalls packets. */
+  faults: Faults | null = null;
   /** Packets that were sent by stacks, lost anywhere, and delivered to stacks. */
   sent = 0;
   lostCount = 0;
