@@ -71,7 +71,7 @@ export class CampaignEnd {
     this.socket = socket;
     this.#crashes = this.host.crashes;
     this.sent = taken;
-    socket.setKeepAlive(true, MINUTE, MINUTE / 4, 4);
+    socket.setKeepAlive(true, MINUTE, MINUTE / 4, 12);
     if (this.#noDelay) socket.setNoDelay(true);
     if (this.style === 'linger 0') socket.setOptions({ linger: 0 });
     const write = () => this.write();

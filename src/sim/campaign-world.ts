@@ -67,8 +67,12 @@ function someConfig(random: Random): Partial<TcpConfig> {
     // 0: as it goes.
     receiveBuffer: random.pick([0, 4096, 16_384, 65_536, 1 << 20]),
     sendBuffer: random.pick([0, 4096, 65_536, 1 << 20]),
-    tcp_retries2: 8,
-    tcp_orphan_retries: 6,
+    // More patience than bad luck has: a connection that fails has been done something to.
+    tcp_syn_retries: 10,
+    tcp_synack_retries: 10,
+    openTimeout: 0,
+    tcp_retries2: 15,
+    tcp_orphan_retries: 12,
     tcp_fin_timeout: 10_000_000,
     timeWait: random.pick([5_000_000, 60_000_000]),
     tcp_syncookies: random.pick([0, 1, 2] as const),
@@ -90,7 +94,7 @@ function someLink(random: Random, mtus: readonly number[]): LinkOptions {
   const jitter = random.chance(0.3)
     ? { jitter: random.chance(0.5) ? uniform(0, 5000) : exponential(2000), overtake: random.chance(0.3) }
     : {};
-  const bursts = gilbertElliott({ toBad: 0.01, toGood: 0.4 });
+  const bursts = gilbertElliott({ toBad: 0.01, toGood: 0.6 });
   return {
     delay: Math.floor(random.next() ** 2 * 100_000),
     mtu: random.pick(mtus),
