@@ -18,6 +18,8 @@ export interface IcmpAdvice {
   readonly failure: IcmpFailure;
   /** RFC 1122 §4.2.3.9, RFC 5461 §2: a condition that will not pass by itself. */
   readonly hard: boolean;
+  /** A refusal, by the peer or on the way, or a way that does not end: what ends an attempt to connect with FreeBSD. */
+  readonly refusal: boolean;
   /** With 'message too long': the MTU of the next hop in bytes, 0 where the router did not tell (RFC 1191 §3). Else 0. */
   readonly mtu: number;
   readonly protocol: number;
@@ -77,11 +79,12 @@ export function advice(header: IpHeader, error: IcmpError): IcmpAdvice | null {
   const { w0, w1, w2, w3 } = quote.source;
   if (w3 !== header.destination3 || w2 !== header.destination2) return null;
   if (w1 !== header.destination1 || w0 !== header.destination0) return null;
-  const [failure, hard] = header.version === 4 ? meaningV4(error) : meaningV6(error);
+  const [failure, hard, refusal = false] = header.version === 4 ? meaningV4(error) : meaningV6(error);
   return {
     type: 'advice',
     failure,
     hard,
+    refusal,
     mtu: error.mtu,
     protocol: quote.protocol,
     localAddress: quote.source,
@@ -92,15 +95,20 @@ export function advice(header: IpHeader, error: IcmpError): IcmpAdvice | null {
   };
 }
 
-type Meaning = readonly [failure: IcmpFailure, hard: boolean];
+type Meaning = readonly [failure: IcmpFailure, hard: boolean, refusal?: boolean];
 
 const TOO_LONG: Meaning = ['message too long', false];
 const NETWORK: Meaning = ['network unreachable', false];
 const HOST: Meaning = ['host unreachable', false];
 const NETWORK_FOR_GOOD: Meaning = ['network unreachable', true];
 const HOST_FOR_GOOD: Meaning = ['host unreachable', true];
-const PROTOCOL_FOR_GOOD: Meaning = ['protocol unreachable', true];
-const PORT_FOR_GOOD: Meaning = ['port unreachable', true];
+const NETWORK_PROHIBITED: Meaning = ['network unreachable', true, true];
+const HOST_PROHIBITED: Meaning = ['host unreachable', true, true];
+const PROTOCOL_FOR_GOOD: Meaning = ['protocol unreachable', true, true];
+const PORT_FOR_GOOD: Meaning = ['port unreachable', true, true];
+/** ICMPv6 says so of an unknown next header: soft (MUST-56). */
+const NEXT_HEADER: Meaning = ['protocol unreachable', false, true];
+const EXCEEDED: Meaning = ['host unreachable', false, true];
 
 /**
  * By code (`UNREACHABLE_V4`): RFC 9293 §3.9.2.2 has 0, 1 and 5 soft (MUST-56), 2 to 4 hard (SHLD-26); on the others it is silent, and we do as
@@ -116,11 +124,11 @@ const MEANINGS_V4: readonly Meaning[] = [
   NETWORK_FOR_GOOD, // network unknown
   HOST_FOR_GOOD, // host unknown
   HOST_FOR_GOOD, // source host isolated
-  NETWORK_FOR_GOOD, // prohibited
-  HOST_FOR_GOOD, // prohibited
+  NETWORK_PROHIBITED,
+  HOST_PROHIBITED,
   NETWORK, // for this type of service
   HOST, // for this type of service
-  HOST_FOR_GOOD, // prohibited
+  HOST_PROHIBITED,
   HOST_FOR_GOOD, // precedence
   HOST_FOR_GOOD, // precedence
 ];
@@ -128,7 +136,7 @@ const MEANINGS_V4: readonly Meaning[] = [
 /** By code (`UNREACHABLE_V6`): RFC 9293 §3.9.2.2 has 0 and 3 soft, 1 and 4 hard. */
 const MEANINGS_V6: readonly Meaning[] = [
   NETWORK,
-  HOST_FOR_GOOD, // prohibited
+  HOST_PROHIBITED,
   HOST, // beyond scope of source address
   HOST,
   PORT_FOR_GOOD,
@@ -138,15 +146,24 @@ const MEANINGS_V6: readonly Meaning[] = [
   HOST, // headers too long
 ];
 
+/** Time exceeded, code 0, is of the hop limit; code 1 of reassembly. */
+const IN_TRANSIT = 0;
+/** Parameter problem of ICMPv6, code 1 (RFC 4443 §3.4). */
+const UNKNOWN_NEXT_HEADER = 1;
+
 function meaningV4(error: IcmpError): Meaning {
-  if (error.type === 'packet too big') return TOO_LONG;
   if (error.type === 'destination unreachable') return MEANINGS_V4[error.code] ?? HOST;
-  // Time exceeded and parameter problem are soft, whatever their code (MUST-56).
-  return HOST;
+  return meaning(error);
 }
 
 function meaningV6(error: IcmpError): Meaning {
-  if (error.type === 'packet too big') return TOO_LONG;
   if (error.type === 'destination unreachable') return MEANINGS_V6[error.code] ?? HOST;
-  return HOST;
+  if (error.type === 'parameter problem' && error.code === UNKNOWN_NEXT_HEADER) return NEXT_HEADER;
+  return meaning(error);
+}
+
+/** Time exceeded and parameter problem are soft, whatever their code (MUST-56). */
+function meaning(error: IcmpError): Meaning {
+  if (error.type === 'packet too big') return TOO_LONG;
+  return error.type === 'time exceeded' && error.code === IN_TRANSIT ? EXCEEDED : HOST;
 }

@@ -121,6 +121,8 @@ const CODES_V4: Readonly<Record<string, number>> = {
   packet_filtered: 13,
   precedence_violation: 14,
   precedence_cutoff: 15,
+  ttl_exceeded_in_transit: 0,
+  frag_reass_exceeded: 1,
 };
 const CODES_V6: Readonly<Record<string, number>> = {
   net_unreachable: 0,
@@ -130,6 +132,11 @@ const CODES_V6: Readonly<Record<string, number>> = {
   host_unreachable: 3,
   address_unreachable: 3,
   port_unreachable: 4,
+  exceeded_hop_limit: 0,
+  exceeded_frag_time: 1,
+  header_field: 0,
+  unknown_next_header: 1,
+  unknown_option: 2,
 };
 
 /** An ICMP error about a segment of the stack, or null where the stack has no use for such a message. */

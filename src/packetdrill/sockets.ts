@@ -88,7 +88,7 @@ export class Sockets {
   }
 
   get listening(): boolean {
-    return [...this.#open.values()].some((s) => s.listener !== null);
+    return [...this.#open.values()].some((s) => s.listener?.deaf === false);
   }
 
   socket(fd: number): Returned {
@@ -103,7 +103,10 @@ export class Sockets {
   }
 
   bind(fd: number): Returned {
-    this.get(fd).bound = true;
+    const socket = this.get(fd);
+    socket.bound = true;
+    const marks = marksOf(socket);
+    if (marks !== null) socket.listener = this.#ends.stack.listen({ port: this.#ends.localPort, deaf: true, ...marks });
     return OK;
   }
 
@@ -112,7 +115,8 @@ export class Sockets {
     const { stack, localPort } = this.#ends;
     try {
       const fastOpen = socket.options.get('TCP_FASTOPEN') ?? 0;
-      socket.listener = stack.listen({ port: localPort, backlog, fastOpen, ...deferred(socket) });
+      socket.listener?.close();
+      socket.listener = stack.listen({ port: localPort, backlog, fastOpen, ...deferred(socket), ...marksOf(socket) });
     } catch (e) {
       return e instanceof StackError ? error(e.code) : fail(e);
     }
@@ -121,7 +125,7 @@ export class Sockets {
 
   accept(fd: number, as: number): Returned | null {
     const listener = this.get(fd).listener;
-    if (listener === null) return error('EINVAL');
+    if (listener === null || listener.deaf) return error('EINVAL');
     const accepted = listener.accept() as Connection | null;
     if (accepted === null) return this.get(fd).nonBlocking ? error('EAGAIN') : null;
     const socket = new Socket();
@@ -188,6 +192,9 @@ export class Sockets {
   #start(socket: Socket, fastOpen: boolean, length: number): Returned | null {
     const { stack, remoteAddress, remotePort, localPort } = this.#ends;
     const local = socket.bound ? { localPort } : {};
+    // It was bound, to connect from there.
+    socket.listener?.close();
+    socket.listener = null;
     const data = new Uint8Array(length);
     try {
       const connection = stack.connect({ remoteAddress, remotePort, fastOpen, data, ...local }) as Connection;
@@ -241,6 +248,8 @@ export class Sockets {
     if (opening) return blocks ? null : error('EAGAIN');
     if (more) connection.setCork(true);
     connection.tcb.more = more;
+    // A call that waits goes on when it would be told.
+    if (done.bytes > 0 && connection.state >= ESTABLISHED && !connection.writable) return null;
     const taken = connection.send(new Uint8Array(length - done.bytes));
     if (!more && socket.options.get('TCP_CORK') !== 1 && connection.tcb.cork) connection.setCork(false);
     if (taken < 0) return error('EPIPE');
@@ -259,7 +268,7 @@ export class Sockets {
     const { state, tcb } = connection;
     const said: string[] = [];
     if (connection.readable > 0 || tcb.finReceived || state === CLOSED) said.push('POLLIN');
-    if (state >= ESTABLISHED ? connection.sendSpace > 0 : state === CLOSED) said.push('POLLOUT');
+    if (state >= ESTABLISHED ? connection.writable : state === CLOSED) said.push('POLLOUT');
     if (socket.error !== '') said.push('POLLERR');
     if (state === CLOSED) said.push('POLLHUP');
     if (tcb.finReceived || state === CLOSED) said.push('POLLRDHUP');
@@ -347,8 +356,7 @@ export class Sockets {
       case 'SO_RCVBUF':
         return { result: 0, out: connection?.tcb.receiveBuffer.capacity ?? config.receiveBuffer };
       case 'SO_SNDBUF':
-        // Linux books twice what was asked for.
-        return { result: 0, out: 2 * (connection?.tcb.sendBufferSize ?? config.sendBuffer) };
+        return { result: 0, out: connection?.tcb.sendBufferSize ?? config.sendBuffer };
       case 'TCP_MAXSEG': {
         const tcb = connection?.tcb;
         return { result: 0, out: tcb === undefined ? (socket.options.get(name) ?? 536) : tcb.sndMss };
@@ -383,9 +391,7 @@ export class Sockets {
     connection.events = {
       onClose: (failure) => {
         if (failure === null) return;
-        // FreeBSD's errno for whatever ends an attempt to connect.
-        const opening = socket.connecting && this.#ends.stack.config.icmpWhileOpening === 'hard';
-        socket.error = opening && failure.endsWith('unreachable') ? 'ECONNREFUSED' : ERRNO[failure];
+        socket.error = ERRNO[failure];
       },
     };
     for (const [name, value] of socket.options) APPLY.get(name)?.(connection, value);
@@ -414,9 +420,11 @@ const APPLY = new Map<string, (connection: Connection, value: number) => void>([
   [
     'SO_SNDBUF',
     (c, v) => {
-      c.tcb.sendBufferSize = v;
+      // Linux books twice what was asked for.
+      c.tcb.sendBufferSize = c.tcb.config.sendWholeBursts ? 2 * v : v;
     },
   ],
+  ['TCP_NOTSENT_LOWAT', (c, v) => c.setOptions({ notsentLowat: v })],
   [
     'IP_TTL',
     (c, v) => {
@@ -480,6 +488,14 @@ const BEFORE = new Map<string, (config: Changeable, value: number) => void>([
 
 /** Options that change nothing here: one script has one connection. */
 const IGNORED = new Set(['SO_REUSEADDR', 'SO_REUSEPORT', 'SO_RCVLOWAT', 'TCP_QUICKACK', 'SO_NOSIGPIPE']);
+
+/** What was set of TTL and TOS, where something was. */
+function marksOf({ options }: Socket): { ttl?: number; dscp?: number } | null {
+  const ttl = options.get('IP_TTL') ?? options.get('IPV6_UNICAST_HOPS');
+  const tos = options.get('IP_TOS') ?? options.get('IPV6_TCLASS');
+  if (ttl === undefined && tos === undefined) return null;
+  return { ...(ttl === undefined ? {} : { ttl }), dscp: (tos ?? 0) >>> 2 };
+}
 
 function deferred(socket: Socket): { deferAccept?: number } {
   const seconds = socket.options.get('TCP_DEFER_ACCEPT') ?? 0;

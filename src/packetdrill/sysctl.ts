@@ -40,7 +40,7 @@ const KNOWN: Readonly<Record<string, Apply>> = {
     c.ecnSynRetries = v;
   },
   'net.inet.tcp.icmp_may_rst': (c, v) => {
-    c.icmpWhileOpening = v === 0 ? 'none' : 'hard';
+    c.icmpWhileOpening = v === 0 ? 'none' : 'refusal';
   },
   'kern.ipc.maxsockbuf': (c, v) => {
     // The scale that tells a window as large as a buffer may be.
@@ -101,6 +101,15 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   },
   'net.ipv4.tcp_syncookies': (c, v) => {
     c.tcp_syncookies = (v >= 0 && v <= 2 ? v : 1) as TcpConfig['tcp_syncookies'];
+  },
+  'net.ipv4.tcp_notsent_lowat': (c, v) => {
+    c.tcp_notsent_lowat = v;
+  },
+  'net.ipv4.tcp_mtu_probing': (c, v) => {
+    c.tcp_mtu_probing = (v >= 0 && v <= 2 ? v : 0) as TcpConfig['tcp_mtu_probing'];
+  },
+  'net.ipv4.tcp_base_mss': (c, v) => {
+    c.tcp_base_mss = v;
   },
   'net.ipv4.tcp_rfc1337': (c, v) => {
     c.tcp_rfc1337 = v !== 0;

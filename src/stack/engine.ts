@@ -259,7 +259,7 @@ export class Engine implements Environment {
     const tcb = thaw(this, tuple, record, now);
     tcb.owner = port.owner;
     const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
-    if (listener !== null && mayReopen(tcb, segment)) {
+    if (listener !== null && !listener.deaf && mayReopen(tcb, segment)) {
       this.timeWait.remove(family, id);
       this.trace?.state(tuple, TIME_WAIT, CLOSED, 'rcv SYN', now);
       this.#floor = record.sndNxt;
@@ -275,7 +275,8 @@ export class Engine implements Environment {
   }
 
   #toListener(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
-    const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
+    const bound = this.listeners.hears(tuple.localAddress, tuple.localPort);
+    const listener = bound?.deaf ? null : bound;
     const verdict = listener === null ? 'reset' : listenVerdict(segment);
     if (listener !== null && verdict === 'open') {
       this.passive.open(listener, port, tuple, segment, now, false);
@@ -294,16 +295,17 @@ export class Engine implements Environment {
     this.counters.drops[reason]++;
     this.trace?.drop(tuple, segment, reason, now);
     const silent = listener !== null && segment.has(SYN) && !this.config.resetSynAckToListen;
-    if (verdict === 'reset' && !silent) this.#reset(port, tuple, segment, now);
+    if (verdict === 'reset' && !silent) this.#reset(port, bound, tuple, segment, now);
   }
 
   /** RFC 9293 §3.10.7.1: the answer to a segment for nobody. */
-  #reset(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+  #reset(port: Port, bound: Listener | null, tuple: FourTuple, segment: Segment, now: number): void {
     if (!resetFor(segment, this.#reply)) return;
     this.counters.OutRsts++;
     this.counters.OutSegs++;
     const { localAddress, remoteAddress } = tuple;
-    transmitSegment(port.device, localAddress, remoteAddress, this.#reply, this.config.ip_default_ttl, 0);
+    const ttl = bound?.ttl || this.config.ip_default_ttl;
+    transmitSegment(port.device, localAddress, remoteAddress, this.#reply, ttl, bound?.dscp ?? 0);
     this.trace?.segment('out', tuple, this.#reply, now);
   }
 

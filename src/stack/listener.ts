@@ -1,3 +1,4 @@
+import type { Tcb } from '../tcp/tcb.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Connection } from './connection.ts';
 import type { Engine } from './engine.ts';
@@ -30,6 +31,11 @@ export class Listener implements TcpListener {
   /** Connections accepted by Fast Open whose handshake may still go on, and how many there are. */
   fastOpen = 0;
   fastOpenPending = 0;
+  /** It has its port, and refuses who calls. */
+  deaf = false;
+  /** Of all that is sent for it; TTL 0: the stack's. */
+  ttl = 0;
+  dscp = 0;
   readonly #engine: Engine;
   #waiting: Connection[] = [];
 
@@ -43,6 +49,13 @@ export class Listener implements TcpListener {
 
   get acceptQueue(): number {
     return this.#waiting.length;
+  }
+
+  /** A connection that is being opened sends as the listener does. */
+  mark(tcb: Tcb): Tcb {
+    if (this.ttl > 0) tcb.ttl = this.ttl;
+    tcb.dscp = this.dscp;
+    return tcb;
   }
 
   /** As with Linux, `backlog + 1` connections may wait. */

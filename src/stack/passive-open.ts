@@ -76,7 +76,7 @@ export class PassiveOpens {
       counters.ListenDrops++;
       return;
     }
-    const tcb = this.#engine.newTcb(tuple, port);
+    const tcb = listener.mark(this.#engine.newTcb(tuple, port));
     tcb.owner = port.owner;
     openPassive(tcb, now);
     trace?.segment('in', tcb, segment, now);
@@ -166,7 +166,7 @@ export class PassiveOpens {
       return false;
     }
     counters.SyncookiesRecv++;
-    tcb.owner = port.owner;
+    listener.mark(tcb).owner = port.owner;
     trace?.segment('in', tuple, segment, now);
     if (listener.full) {
       this.#overflow(listener, tcb, segment, now);
@@ -257,7 +257,7 @@ export class PassiveOpens {
     const record = this.table.read(family, id, engine.timestampOffset(tuple));
     const tcb = thawHalfOpen(engine, tuple, record, engine.rcvMss(tuple, port), engine.pathMss(tuple, port));
     tcb.owner = port.owner;
-    return tcb;
+    return this.#listener(family, id).mark(tcb);
   }
 
   #forget(family: 4 | 6, id: number, listener: Listener): void {

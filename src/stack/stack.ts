@@ -137,6 +137,7 @@ export class Stack {
     const { address: asked, family, port = 0, backlog = DEFAULT_BACKLOG } = options;
     this.#mustBeOpen();
     if (port !== 'any') checkPort(port);
+    checkTcpOptions(options);
     const address = asked === undefined || asked.isUnspecified ? null : asked;
     const only = address === null ? (family ?? (asked?.family === 4 ? 4 : null)) : address.family;
     if (address !== null && !this.#addresses.has(address)) {
@@ -156,6 +157,9 @@ export class Stack {
     const listener = new Listener(this.#engine, address, chosen, only, length);
     listener.deferAccept = retransmissionsIn(options.deferAccept ?? 0, this.config);
     listener.fastOpen = options.fastOpen ?? 0;
+    listener.ttl = options.ttl ?? 0;
+    listener.dscp = options.dscp ?? 0;
+    listener.deaf = options.deaf ?? false;
     listeners.add(listener);
     if (onSocket !== undefined) {
       listener.onConnection = () => {

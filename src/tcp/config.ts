@@ -166,9 +166,13 @@ export interface TcpConfig {
 
   /**
    * Which ICMP errors end an attempt to connect (RFC 9293 §3.9.2.2, RFC 5461 §4): any, as Linux; those that will not pass by themselves (MUST-56, SHLD-26);
-   * none.
+   * those that tell of a refusal, or of a path that goes in circles, as FreeBSD; none.
    */
-  readonly icmpWhileOpening: 'any' | 'hard' | 'none';
+  readonly icmpWhileOpening: 'any' | 'hard' | 'refusal' | 'none';
+  /** Whether the text of a SYN that crosses ours is kept for ESTABLISHED (RFC 9293 §3.10.7.3). Linux leaves it, to be sent again. */
+  readonly keepSynText: boolean;
+  /** Whether our SYN announces what is known of the path, as Linux and FreeBSD do, and not what the interface takes (RFC 6691 §2). */
+  readonly announcePathMss: boolean;
   /** Whether a SYN,ACK to a listener is answered by a RST (§3.10.7.2); FreeBSD is silent. */
   readonly resetSynAckToListen: boolean;
   /** Whether TIME-WAIT answers segments without an ACK; FreeBSD drops them. */
@@ -333,7 +337,7 @@ export const freebsd: TcpConfig = {
   tcp_synack_retries: 3,
   tcp_invalid_ratelimit: 0,
   tcp_rfc1337: true,
-  icmpWhileOpening: 'hard',
+  icmpWhileOpening: 'refusal',
   resetSynAckToListen: false,
   answerTimeWaitWithoutAck: false,
   repeatFinInAcks: true,

@@ -51,6 +51,7 @@ describe.each(FAMILIES)('ICMP for IPv%i arrives', (family) => {
       type: 'advice',
       failure: 'port unreachable',
       hard: true,
+      refusal: true,
       mtu: 0,
       protocol: TCP,
       localAddress: US[family],
@@ -140,6 +141,35 @@ describe.each(FAMILIES)('ICMP for IPv%i arrives', (family) => {
       ),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('what ends an attempt to connect with FreeBSD', () => {
+  it.each([
+    [4, 'destination unreachable', 0, false],
+    [4, 'destination unreachable', 2, true],
+    [4, 'destination unreachable', 3, true],
+    [4, 'destination unreachable', 6, false],
+    [4, 'destination unreachable', 9, true],
+    [4, 'destination unreachable', 10, true],
+    [4, 'destination unreachable', 13, true],
+    [4, 'destination unreachable', 14, false],
+    [4, 'time exceeded', 0, true],
+    [4, 'time exceeded', 1, false],
+    [4, 'parameter problem', 1, false],
+    [6, 'destination unreachable', 0, false],
+    [6, 'destination unreachable', 1, true],
+    [6, 'destination unreachable', 4, true],
+    [6, 'time exceeded', 0, true],
+    [6, 'time exceeded', 1, false],
+    [6, 'parameter problem', 1, true],
+    [6, 'parameter problem', 2, false],
+  ] as const)('IPv%i, %s, code %i: %s', (family, type, code, refusal) => {
+    expect(error(family, type, code)).toMatchObject({ refusal });
+  });
+
+  it('an unknown next header is soft all the same (MUST-56)', () => {
+    expect(error(6, 'parameter problem', 1)).toMatchObject({ failure: 'protocol unreachable', hard: false });
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { TcpSocket } from '../../src/stack/socket.ts';
 import type { TcpOptions } from '../../src/stack/tcp-options.ts';
+import { linux } from '../../src/tcp/config.ts';
 import { connected, ip, world } from './support/world.ts';
 
 const SECOND = 1_000_000;
@@ -26,6 +28,31 @@ describe('TcpOptions', () => {
     // 12 of the 500 are for the timestamps.
     expect(accepted).toEqual([488]);
     expect(client.info()).toMatchObject({ tcpi_snd_mss: 488, tcpi_congestion: 'reno', tcpi_state: 'ESTABLISHED' });
+  });
+
+  it('a listener has a TTL and a DS field, too: its SYN,ACK and what it accepts have them, and a RST from its port', () => {
+    for (const tcp_syncookies of [1, 2] as const) {
+      const { left, right, carried, run } = world({ config: { ...linux, tcp_syncookies } });
+      const accepted: TcpSocket[] = [];
+      const listener = left.listen({ port: 7, ttl: 9, dscp: 10, deaf: true }, (socket) => accepted.push(socket));
+      const marks = () => carried.splice(0).filter((packet) => packet.ttl !== 64);
+      const failed: unknown[] = [];
+      const events = { onClose: (failure: unknown) => void failed.push(failure) };
+      right.connect({ remoteAddress: ip('10.0.0.1'), remotePort: 7, events });
+      run(SECOND);
+      // Deaf: the port is taken, nobody is heard.
+      expect(failed).toEqual(['refused']);
+      expect(() => left.listen({ port: 7 })).toThrow(/in use/);
+      expect(marks()).toMatchObject([{ ttl: 9, dscp: 10 }]);
+      listener.deaf = false;
+      const client = right.connect({ remoteAddress: ip('10.0.0.1'), remotePort: 7 });
+      run(SECOND);
+      expect(client.info()).toMatchObject({ tcpi_state: 'ESTABLISHED' });
+      expect(marks()).toMatchObject([{ ttl: 9, dscp: 10 }]);
+      accepted[0]!.send(new Uint8Array(10));
+      run(SECOND);
+      expect(marks()).toMatchObject([{ ttl: 9, dscp: 10 }]);
+    }
   });
 
   it('maxSegment bounds what is sent', () => {

@@ -1,6 +1,6 @@
 import { fail } from '../ending.ts';
 import { ADVICE, type Failure } from '../notices.ts';
-import { output } from '../output.ts';
+import { output, repeatSyn } from '../output.ts';
 import { packetTooBig } from '../path-mtu.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -10,6 +10,8 @@ export interface IcmpError {
   readonly failure: Failure;
   /** RFC 1122 §4.2.3.9: a condition that may pass (false) or one that will not. */
   readonly hard: boolean;
+  /** Tells of a refusal, by the peer or on the way: what ends an attempt to connect with FreeBSD. */
+  readonly refusal?: boolean;
   /** For 'message too long': the MTU of the next hop, bytes, 0 where the router did not tell. */
   readonly mtu?: number;
 }
@@ -21,18 +23,40 @@ export interface IcmpError {
 export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
   if (tcb.state === CLOSED || tcb.state === LISTEN) return;
   if (error.failure === 'message too long') {
-    if (packetTooBig(tcb, error.mtu ?? 0, now)) output(tcb, now);
+    if (!packetTooBig(tcb, error.mtu ?? 0, now)) return;
+    // It was the text on our SYN that made it too long.
+    if (tcb.state === SYN_SENT && (tcb.fastOpen?.synText ?? 0) > 0) repeatSyn(tcb, now);
+    output(tcb, now);
     return;
   }
-  const { icmpWhileOpening } = tcb.config;
-  const ends =
-    icmpWhileOpening === 'any' ? tcb.state === SYN_SENT || error.hard : icmpWhileOpening === 'hard' && error.hard;
-  if (ends && (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive))) {
+  const ours = tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && (!tcb.passive || isQueued(tcb)));
+  if (ours && endsOpening(tcb, error)) {
     tcb.env.counters.AttemptFails++;
-    const refused = error.failure === 'port unreachable' || error.failure === 'protocol unreachable';
-    fail(tcb, refused ? 'refused' : error.failure, 'ICMP error', now);
+    const { failure, hard } = error;
+    // FreeBSD says so of what a filter prohibits, too.
+    const filtered = hard && tcb.config.icmpWhileOpening === 'refusal';
+    const refused = filtered || failure === 'port unreachable' || failure === 'protocol unreachable';
+    fail(tcb, refused ? 'refused' : failure, 'ICMP error', now);
     return;
   }
   tcb.softError = error.failure;
   tcb.notices |= ADVICE;
+}
+
+/** Accepted by Fast Open, and no application has it yet: whoever takes it learns that it failed, as with Linux. */
+function isQueued({ fastOpen }: Tcb): boolean {
+  return fastOpen?.accepted === true && !fastOpen.inHand;
+}
+
+function endsOpening(tcb: Tcb, { hard, refusal = false }: IcmpError): boolean {
+  switch (tcb.config.icmpWhileOpening) {
+    case 'any':
+      return tcb.state === SYN_SENT || isQueued(tcb) || hard;
+    case 'hard':
+      return hard;
+    case 'refusal':
+      return refusal;
+    case 'none':
+      return false;
+  }
 }

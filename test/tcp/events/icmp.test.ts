@@ -32,6 +32,21 @@ describe('RFC 9293 §3.9.2.2 ICMP errors', () => {
     }
   });
 
+  it('with FreeBSD only what tells of a refusal, or of a path in circles, ends an attempt', () => {
+    for (const [error, told] of [
+      [{ failure: 'host unreachable', hard: true, refusal: true }, 'refused'],
+      [{ failure: 'protocol unreachable', hard: false, refusal: true }, 'refused'],
+      [{ failure: 'host unreachable', hard: false, refusal: true }, 'host unreachable'],
+      [{ failure: 'host unreachable', hard: true, refusal: false }, null],
+      [{ failure: 'network unreachable', hard: false }, null],
+    ] as const) {
+      const t = inState('SYN-SENT', { config: { icmpWhileOpening: 'refusal' } });
+      t.icmp(error);
+      t.state(told === null ? 'SYN-SENT' : 'CLOSED');
+      expect(t.tcb.failure).toBe(told);
+    }
+  });
+
   it('RFC 9293 MUST-56: a half-open connection that a peer began survives it', () => {
     const t = inState('SYN-RECEIVED');
     t.icmp({ failure: 'port unreachable', hard: true });
