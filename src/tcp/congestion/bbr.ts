@@ -75,7 +75,7 @@ export class Bbr implements CongestionControl {
   }
 
   roundTrip(_tcb: Tcb, rtt: number, now: number): void {
-    // One that has become old is replaced by PROBE_RTT's own measurements.
+    // One that has become old is replaced by the first that PROBE_RTT measures. If it measures none, the old one is better than nothing.
     if (rtt <= this.minRtt || (now - this.minRttAt > MIN_RTT_WINDOW && this.mode === 'PROBE_RTT')) {
       this.minRtt = Math.max(1, rtt);
       this.minRttAt = now;
@@ -190,8 +190,6 @@ export class Bbr implements CongestionControl {
       this.cwndGain = 1;
       this.probeRttDone = 0;
       this.savePrior(tcb);
-      // Its own measurements take the place of what has become old.
-      this.minRtt = Number.POSITIVE_INFINITY;
       return;
     }
     this.sampler.noteAppLimited(pipe);

@@ -299,20 +299,42 @@ export class Scoreboard {
     range.marks |= next.marks;
     range.time = Math.max(range.time, next.time);
     range.segments += next.segments;
-    const mask = this.slots.length - 1;
-    for (let j = i + 1; j < this.count - 1; j++) this.slots[(this.head + j) & mask] = this.at(j + 1);
-    this.count--;
-    this.slots[(this.head + this.count) & mask] = next;
+    this.remove(i + 1);
   }
 
-  /** A record at index `i`, those from there on moved up. */
+  /** Takes out range `i`; the shorter side of the ring closes the gap: mostly few ranges lie below, where what is SACKED has become one. */
+  private remove(i: number): void {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    const gone = this.at(i);
+    if (i < this.count >>> 1) {
+      for (let j = i; j > 0; j--) slots[(this.head + j) & mask] = this.at(j - 1);
+      slots[this.head] = gone;
+      this.head = (this.head + 1) & mask;
+      this.count--;
+      return;
+    }
+    this.count--;
+    for (let j = i; j < this.count; j++) slots[(this.head + j) & mask] = this.at(j + 1);
+    slots[(this.head + this.count) & mask] = gone;
+  }
+
+  /** A record at index `i`, between those before it and those from there on; the shorter side makes room. */
   private insert(i: number): Sent {
     if (this.count === this.slots.length) this.enlarge();
-    const mask = this.slots.length - 1;
-    const spare = this.at(this.count);
-    for (let j = this.count; j > i; j--) this.slots[(this.head + j) & mask] = this.at(j - 1);
-    this.slots[(this.head + i) & mask] = spare;
+    const { slots } = this;
+    const mask = slots.length - 1;
     this.count++;
+    if (i < this.count >>> 1) {
+      this.head = (this.head - 1) & mask;
+      const spare = slots[this.head]!;
+      for (let j = 0; j < i; j++) slots[(this.head + j) & mask] = this.at(j + 1);
+      slots[(this.head + i) & mask] = spare;
+      return spare;
+    }
+    const spare = this.at(this.count - 1);
+    for (let j = this.count - 1; j > i; j--) slots[(this.head + j) & mask] = this.at(j - 1);
+    slots[(this.head + i) & mask] = spare;
     return spare;
   }
 

@@ -63,6 +63,23 @@ describe('BBR (draft-cardwell-iccrg-bbr-congestion-control-00)', () => {
     expect(goodput('reno')).toBeLessThan(0.5);
   });
 
+  it('§1: and with one in ten nearly what gets through', () => {
+    const path = new Path({ rate: 20e6, rtt: 100_000, loss: 0.1 });
+    const flow = path.flow({ control: 'bbr' });
+    path.run(30);
+    expect(flow.received / 30).toBeGreaterThan(0.7 * path.textRate);
+  });
+
+  it('§4.3.5: after a PROBE_RTT that measured no round trip, because all was sent twice, it goes on as before', () => {
+    // Where nearly every ACK is of something sent twice there is no sample, by Karn's rule.
+    const path = new Path({ rate: 100e6, rtt: 100_000, loss: 0.01, queue: 1.25e6 });
+    const flow = path.flow({ control: 'bbr' });
+    path.run(12);
+    const before = flow.received;
+    path.run(4);
+    expect(flow.received - before).toBeGreaterThan(0.85 * 4 * path.textRate);
+  });
+
   it('follows a path that is shared, and gives each about half', () => {
     const path = new Path({ rate: 20e6, rtt: 40_000 });
     const flows = [path.flow({ control: 'bbr' }), path.flow({ control: 'bbr', start: 1e6 })];
