@@ -97,10 +97,10 @@ export interface TcpListener {
   onConnection: () => void;
   /** The oldest established connection nobody has accepted yet, or null. */
   accept(): TcpSocket | null;
-  /** Stops listening; connections not yet accepted are reset, accepted ones live on. */
-  close(): void;
   /** It has its port, and refuses who calls. */
   deaf: boolean;
+  /** Stops listening; connections not yet accepted are reset, accepted ones live on. */
+  close(): void;
   /** Lengths now: half-open, and established but not accepted. */
   readonly synQueue: number;
   readonly acceptQueue: number;
@@ -133,13 +133,13 @@ export interface ListenOptions {
    * default: none.
    */
   readonly fastOpen?: number;
-}
-
   /** IP_TTL (IPV6_UNICAST_HOPS), 1 … 255, and the upper six bits of IP_TOS (IPV6_TCLASS), of all that is sent for it, and of what it accepts. */
   readonly ttl?: number;
   readonly dscp?: number;
   /** bind(2) without listen(2): the port is taken, and who calls is refused, until `deaf` of the listener is set to false. */
   readonly deaf?: boolean;
+}
+
 export interface ConnectOptions {
   readonly remoteAddress: IpAddress;
   readonly remotePort: number;
