@@ -1,6 +1,6 @@
 /**
- * A frame in memory that belongs to a device. Incoming: valid only during `FrameSink.receive`. Outgoing: from `Device.allocate` until
- * it is handed back with `Device.transmit`.
+ * A frame in memory that belongs to a device: an IP packet, or on a device for `Ethernet` one of its frames, with its header. Incoming: valid only
+ * during `FrameSink.receive`. Outgoing: from `Device.allocate` until it is handed back with `Device.transmit`.
  */
 export class Frame {
   bytes: Uint8Array;

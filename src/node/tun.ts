@@ -1,5 +1,6 @@
 import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
+import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Arena, ArenaFrame } from './arena.ts';
 import { errnoName, type Ffi, ffi, type PollHandle } from './ffi.ts';
@@ -17,6 +18,7 @@ const TUNSETIFF = 0x400454ca;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 const IFF_TUN = 0x0001;
+const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 const TUN_F_CSUM = 0x01;
@@ -82,6 +84,19 @@ const open = new Set<TunDevice>();
  * Throws a TunError, one line that says what to do, where that cannot be; a TypeError or RangeError for options that make no sense.
  */
 export function openTun(options: TunOptions = {}): TunDevice {
+  return openInterface(options, 0);
+}
+
+/**
+ * The same for a TAP device, an Ethernet card that the kernel, a bridge or a virtual machine has on its side. Its frames are Ethernet's: `Ethernet` of
+ * `synfin/link` makes an IP device of it.
+ */
+export function openTap(options: TunOptions = {}): TunDevice {
+  return openInterface(options, ETHERNET_HEADER);
+}
+
+/** `linkHeader`: bytes before the IP packet, 0 or 14. */
+function openInterface(options: TunOptions, linkHeader: number): TunDevice {
   const { name = 'synfin%d', mtu = 1500, queueLength = 1000, vnetHeader = true, spin = 0 } = options;
   checkName(name);
   if (!(spin >= 0 && spin <= MAX_SPIN)) throw new RangeError(`spin ${spin}: 0 … ${MAX_SPIN} µs`);
@@ -93,7 +108,7 @@ export function openTun(options: TunOptions = {}): TunDevice {
   const fd = openDevice(system);
   try {
     const existed = !name.includes('%') && new Interface(system, name).index() !== 0;
-    const link = new Interface(system, makeInterface(system, fd, name, existed, vnetHeader));
+    const link = new Interface(system, makeInterface(system, fd, name, existed, vnetHeader, linkHeader));
     const leave = existed && addresses.length === 0;
     if (!leave) {
       link.setMtu(mtu);
@@ -104,14 +119,14 @@ export function openTun(options: TunOptions = {}): TunDevice {
     }
     for (const route of routes) link.addRoute(route);
     const clock = options.clock ?? defaultClock();
-    return new TunDevice(system, fd, link.name, leave ? link.mtu() : mtu, vnetHeader, clock, spin);
+    return new TunDevice(system, fd, link.name, leave ? link.mtu() : mtu, vnetHeader, clock, spin, linkHeader);
   } catch (error) {
     system.close(fd);
     throw error;
   }
 }
 
-/** A TUN device: the kernel on the other side, one `read` or `write` for each packet or run of segments. Made by `openTun`. */
+/** A TUN or TAP device: the kernel on the other side, one `read` or `write` for each frame or run of segments. Made by `openTun`, `openTap`. */
 export class TunDevice implements Device {
   readonly name: string;
   readonly mtu: number;
@@ -126,6 +141,7 @@ export class TunDevice implements Device {
   readonly #ffi: Ffi;
   readonly #fd: number;
   readonly #vnet: number;
+  readonly #linkHeader: number;
   readonly #clock: () => number;
   readonly #spin: number;
   /** Whether a further look is arranged, and until when to look. */
@@ -139,10 +155,20 @@ export class TunDevice implements Device {
   #closed = false;
 
   /** Takes over a descriptor of an interface that is set up, non-blocking. */
-  constructor(system: Ffi, fd: number, name: string, mtu: number, vnetHeader: boolean, clock: () => number, spin = 0) {
+  constructor(
+    system: Ffi,
+    fd: number,
+    name: string,
+    mtu: number,
+    vnetHeader: boolean,
+    clock: () => number,
+    spin: number,
+    linkHeader: number,
+  ) {
     this.name = name;
-    this.mtu = mtu;
-    this.offload = vnetHeader ? { checksum: true, maxGso: MAX_PACKET } : { checksum: false, maxGso: 0 };
+    this.mtu = mtu + linkHeader;
+    this.offload = vnetHeader ? { checksum: true, maxGso: MAX_PACKET + linkHeader } : { checksum: false, maxGso: 0 };
+    this.#linkHeader = linkHeader;
     this.#ffi = system;
     this.#fd = fd;
     this.#vnet = vnetHeader ? VNET_HEADER : 0;
@@ -211,7 +237,7 @@ export class TunDevice implements Device {
     if (!(frame instanceof ArenaFrame) || frame.free)
       throw new Error('this frame is of another device, or handed back');
     if (this.#closed || frame.length > (frame.gsoSize > 0 ? this.offload.maxGso : this.mtu)) return false;
-    if (this.#vnet !== 0 && !writeVnetHeader(frame)) return false;
+    if (this.#vnet !== 0 && !writeVnetHeader(frame, this.#linkHeader)) return false;
     const length = this.#vnet + frame.length;
     const address = frame.address + frame.offset - this.#vnet;
     let wrote = this.#ffi.write(this.#fd, address, length);
@@ -224,11 +250,14 @@ export class TunDevice implements Device {
     const now = this.#clock();
     const frame = this.#incoming;
     const vnet = this.#vnet;
-    const address = frame.address + HEADROOM - vnet;
+    // The IP packet begins where it always does.
+    const start = HEADROOM - this.#linkHeader;
+    const most = this.#linkHeader + MAX_PACKET;
+    const address = frame.address + start - vnet;
     let reads = 0;
     try {
       while (reads < BATCH && this.#sink !== undefined) {
-        const length = this.#ffi.read(this.#fd, address, vnet + MAX_PACKET);
+        const length = this.#ffi.read(this.#fd, address, vnet + most);
         if (length < 0) {
           const errno = this.#ffi.errno();
           if (errno === EINTR) continue;
@@ -237,7 +266,7 @@ export class TunDevice implements Device {
         }
         reads++;
         if (length < vnet) continue;
-        frame.offset = HEADROOM;
+        frame.offset = start;
         frame.length = length - vnet;
         if (vnet !== 0) readVnetHeader(frame);
         this.#sink.receive(frame, now);
@@ -298,13 +327,20 @@ function openDevice(system: Ffi): number {
 }
 
 /** Ties the descriptor to an interface. Returns its name, with the number that the kernel chose. */
-function makeInterface(system: Ffi, fd: number, name: string, existed: boolean, vnetHeader: boolean): string {
+function makeInterface(
+  system: Ffi,
+  fd: number,
+  name: string,
+  existed: boolean,
+  vnetHeader: boolean,
+  linkHeader: number,
+): string {
   const memory = new ArrayBuffer(256);
   const bytes = new Uint8Array(memory);
   const view = new DataView(memory);
   const address = system.address(memory);
   bytes.set(new TextEncoder().encode(name));
-  view.setUint16(IFNAMSIZ, IFF_TUN | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), true);
+  view.setUint16(IFNAMSIZ, (linkHeader > 0 ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), true);
   if (system.ioctl(fd, TUNSETIFF, address) < 0) {
     const errno = system.errno();
     if (errno === EPERM) {

@@ -34,33 +34,35 @@ export function readVnetHeader(frame: Frame): void {
 
 /**
  * Writes the header before the packet, from the frame's `checksum` and `gsoSize`. False where the packet is not what these fields
- * say: a partial checksum needs TCP or UDP, segmentation needs TCP.
+ * say: a partial checksum needs TCP or UDP, segmentation needs TCP. `link`: bytes of the frame before its IP packet.
  */
-export function writeVnetHeader(frame: Frame): boolean {
-  const { bytes, offset } = frame;
-  const at = offset - VNET_HEADER;
-  bytes.fill(0, at, offset);
+export function writeVnetHeader(frame: Frame, link = 0): boolean {
+  const { bytes } = frame;
+  const at = frame.offset - VNET_HEADER;
+  const offset = frame.offset + link;
+  const length = frame.length - link;
+  bytes.fill(0, at, at + VNET_HEADER);
   const partial = frame.checksum === CHECKSUM_PARTIAL;
   if (!partial && frame.gsoSize === 0) return true;
 
   const version = bytes[offset]! >>> 4;
   const protocol = version === 4 ? bytes[offset + 9]! : bytes[offset + 6]!;
   const start = version === 4 ? (bytes[offset]! & 15) << 2 : IPV6_HEADER;
-  if ((protocol !== TCP && protocol !== UDP) || start + 8 > frame.length) return false;
+  if ((protocol !== TCP && protocol !== UDP) || start + 8 > length) return false;
 
   if (partial) {
     bytes[at] = NEEDS_CSUM;
-    put16le(bytes, at + 6, start);
+    put16le(bytes, at + 6, link + start);
     put16le(bytes, at + 8, protocol === TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
   }
   if (frame.gsoSize === 0) return true;
 
-  if (protocol !== TCP || start + 20 > frame.length) return false;
+  if (protocol !== TCP || start + 20 > length) return false;
   const header = start + ((bytes[offset + start + 12]! >>> 4) << 2);
-  if (frame.length - header <= frame.gsoSize) return true; // one segment after all
+  if (length - header <= frame.gsoSize) return true; // one segment after all
   const cwr = get16(bytes, offset + start + 12) & CWR ? GSO_ECN : GSO_NONE;
   bytes[at + 1] = (version === 4 ? GSO_TCPV4 : GSO_TCPV6) | cwr;
-  put16le(bytes, at + 2, header);
+  put16le(bytes, at + 2, link + header);
   put16le(bytes, at + 4, frame.gsoSize);
   return true;
 }

@@ -6,6 +6,7 @@ export * from './capture-frame.ts';
 export * from './checksum.ts';
 export * from './describe.ts';
 export * from './drop.ts';
+export * from './ethernet.ts';
 export * from './icmp.ts';
 export * from './ip.ts';
 export * from './ip-header.ts';

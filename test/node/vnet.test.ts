@@ -74,6 +74,16 @@ describe('writeVnetHeader', () => {
     expect(header(v6)).toEqual([1, 0x84, 72, 0, 0x94, 5, 40, 0, 16, 0]);
   });
 
+  it('counts from the start of an Ethernet frame', () => {
+    const frame = tcp(6, 40, 3000);
+    frame.gsoSize = 1428;
+    frame.offset -= 14;
+    frame.length += 14;
+    expect(writeVnetHeader(frame, 14)).toBe(true);
+    const at = AT - 14 - VNET_HEADER;
+    expect([...frame.bytes.subarray(at, at + VNET_HEADER)]).toEqual([1, 4, 86, 0, 0x94, 5, 54, 0, 16, 0]);
+  });
+
   it('asks for none where the text fits one segment', () => {
     const frame = tcp(4, 20, 1448);
     frame.gsoSize = 1448;

@@ -1,5 +1,5 @@
 import { enterNamespace } from '../../../src/node/netns.ts';
-import { openTun, type TunDevice, type TunOptions } from '../../../src/node/tun.ts';
+import { openTap, openTun, type TunDevice, type TunOptions } from '../../../src/node/tun.ts';
 import { type Finished, Program, type ProgramOptions, run } from './child.ts';
 import { KernelPeer } from './kernel-peer.ts';
 
@@ -9,6 +9,11 @@ export const OURS4 = '10.9.0.2';
 export const KERNEL6 = 'fd09::1';
 export const OURS6 = 'fd09::2';
 
+export interface TestTunOptions extends TunOptions {
+  /** A TAP device, whose frames are Ethernet's. */
+  readonly tap?: boolean;
+}
+
 /**
  * Moves this test process into a fresh network namespace and opens a TUN device there, with the kernel at 10.9.0.1/24 and
  * fd09::1/64. Everything in those subnets but the kernel's own addresses comes to the device. A namespace per call: what an earlier test
@@ -16,9 +21,10 @@ export const OURS6 = 'fd09::2';
  *
  * Throws a TunError where this machine allows none: `describeWith({ tun: true }, …)` (needs.ts) skips, and says so.
  */
-export function openTestTun(options: TunOptions = {}): TunDevice {
+export function openTestTun({ tap = false, ...options }: TestTunOptions = {}): TunDevice {
   enterNamespace();
-  return openTun({ addresses: [`${KERNEL4}/24`, `${KERNEL6}/64`], ...options });
+  const open = tap ? openTap : openTun;
+  return open({ addresses: [`${KERNEL4}/24`, `${KERNEL6}/64`], ...options });
 }
 
 /**
@@ -37,7 +43,7 @@ export class TestNetwork {
   readonly device: TunDevice;
   readonly #programs: Program[] = [];
 
-  constructor(options: TunOptions = {}) {
+  constructor(options: TestTunOptions = {}) {
     this.device = openTestTun(options);
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
+import { Ethernet } from '../../../src/link/ethernet.ts';
 import { Fault, type FaultRule } from '../../../src/link/fault.ts';
 import { NodeHost } from '../../../src/node/host.ts';
 import type { SocketEvents, TcpSocket } from '../../../src/stack/socket.ts';
@@ -10,7 +11,7 @@ import { STATE_NAMES, type StateName } from '../../../src/tcp/state.ts';
 import type { FourTuple, Trace } from '../../../src/tcp/trace.ts';
 import { IpAddress } from '../../../src/wire/address.ts';
 import { describeFlags } from '../../../src/wire/describe.ts';
-import { KERNEL4, KERNEL6, OURS4, OURS6, TestNetwork } from './namespace.ts';
+import { KERNEL4, KERNEL6, OURS4, OURS6, TestNetwork, type TestTunOptions } from './namespace.ts';
 import { pattern } from './pattern.mjs';
 
 /** What one connection went through, in the words of the RFC: our states, and the segments that came and went. */
@@ -35,14 +36,16 @@ export class World {
   /** By the ports of our connections: `80-45678`. The latest one last. */
   readonly stories = new Map<string, Story>();
 
-  constructor(config: Partial<TcpConfig> = {}, rules: readonly FaultRule[] = []) {
-    this.net = new TestNetwork();
-    this.fault = new Fault(this.net.device, rules);
-    this.stack = new Stack({ host: new NodeHost(), config: { ...linux, ...config }, trace: this.#trace() });
-    this.stack.addDevice(this.fault, [
+  constructor(config: Partial<TcpConfig> = {}, rules: readonly FaultRule[] = [], options: TestTunOptions = {}) {
+    this.net = new TestNetwork(options);
+    const addresses = [
       { address: IpAddress.of(OURS4), prefixLength: 24 },
       { address: IpAddress.of(OURS6), prefixLength: 64 },
-    ]);
+    ];
+    const { device } = this.net;
+    this.fault = new Fault(options.tap ? new Ethernet(device, { host: new NodeHost(), addresses }) : device, rules);
+    this.stack = new Stack({ host: new NodeHost(), config: { ...linux, ...config }, trace: this.#trace() });
+    this.stack.addDevice(this.fault, addresses);
   }
 
   /** The story of the connection that was opened last, or of the one given. */
