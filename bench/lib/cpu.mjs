@@ -15,6 +15,11 @@ export function processCpu(pid) {
   }
 }
 
+/** Bytes of memory that a process has now. */
+export function residentBytes(pid) {
+  return Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) * 1024;
+}
+
 /** CPU seconds that processes took on the whole machine. Interrupts are left out: ours cannot be told from others'. */
 export function machineCpu() {
   const [user, nice, system] = readFileSync('/proc/stat', 'utf8')

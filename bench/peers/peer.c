@@ -7,6 +7,7 @@
  *   peer send|receive ADDRESS WARM SECONDS        one stream to 7001, from 7002
  *   peer crr ADDRESS WARM SECONDS PARALLEL        connect, request, response, close; PARALLEL at a time, to 7003
  *   peer rr ADDRESS WARM SECONDS                  request, response, one at a time on one connection, to 7004
+ *   peer connect ADDRESS WARM SECONDS COUNT       COUNT connections spread over SECONDS to 7003, each with a request and a second's patience
  *       Says "begin" when WARM seconds have passed, and SECONDS later one line of JSON.
  *
  * Congestion control is CUBIC on every socket, whatever the machine's default. ADDRESS is an IPv4 or IPv6 address.
@@ -153,11 +154,15 @@ static int over(int *restart) {
 }
 
 static void stream(const char *host, int sending) {
-  int fd = dial(host, sending ? SINK : SOURCE, 0), restart;
+  /* Bytes until the end of each tenth of a second. */
+  enum { TENTHS = 1200 };
+  static unsigned long long until[TENTHS];
+  int fd = dial(host, sending ? SINK : SOURCE, 0), restart, tenths = 0;
   unsigned long long bytes = 0;
   start();
   while (!over(&restart)) {
     if (restart) bytes = 0;
+    while (begun && tenths < TENTHS && now() >= begin_at + (tenths + 1) * 0.1) until[tenths++] = bytes;
     ssize_t n = sending ? write(fd, block, BLOCK) : read(fd, block, BLOCK);
     if (n <= 0) die(sending ? "write" : "read");
     bytes += n;
@@ -166,7 +171,9 @@ static void stream(const char *host, int sending) {
   struct tcp_info info;
   socklen_t length = sizeof info;
   getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"retransmits\":%u}\n", bytes, took, info.tcpi_total_retrans);
+  printf("{\"bytes\":%llu,\"seconds\":%.6f,\"retransmits\":%u,\"tenths\":[", bytes, took, info.tcpi_total_retrans);
+  for (int i = 0; i < tenths; i++) printf("%s%llu", i > 0 ? "," : "", until[i] - (i > 0 ? until[i - 1] : 0));
+  puts("]}");
 }
 
 static void crr(const char *host, int parallel) {
@@ -236,6 +243,60 @@ static void rr(const char *host) {
   printf("{\"requests\":%zu,\"seconds\":%.6f,\"p50\":%.2f,\"p99\":%.2f}\n", count, took, times[count / 2], times[count * 99 / 100]);
 }
 
+/* Who still gets in: each connection has a second from its first SYN to its answer. */
+static void connects(const char *host, int count) {
+  static struct { double since; int asked; } attempts[MAX_FD];
+  struct epoll_event events[EVENTS];
+  int poll = epoll_create1(0), restart, begun_count = 0, open = 0, done = 0, late = 0, failed = 0;
+  float *times = malloc(count * sizeof *times);
+  double last = 0;
+  start();
+  while (over(&restart), !begun) usleep(1000);
+  while (done + late + failed < count) {
+    double t = now();
+    while (begun_count < count && t >= begin_at + begun_count * seconds / count) {
+      int fd = dial(host, ONCE, SOCK_NONBLOCK);
+      attempts[fd].since = now();
+      attempts[fd].asked = 0;
+      watch(poll, fd, EPOLLOUT, 0);
+      begun_count++;
+      open++;
+    }
+    int n = epoll_wait(poll, events, EVENTS, 1);
+    t = now();
+    for (int i = 0; i < n; i++) {
+      int fd = (int)(events[i].data.u64 & 0xffffffff);
+      if (!attempts[fd].asked && write(fd, block, MESSAGE) == MESSAGE) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = (unsigned)fd};
+        attempts[fd].asked = 1;
+        epoll_ctl(poll, EPOLL_CTL_MOD, fd, &event);
+        continue;
+      }
+      if (attempts[fd].asked && read(fd, block, MESSAGE) == MESSAGE) {
+        if (t - attempts[fd].since <= 1) times[done++] = (float)((t - attempts[fd].since) * 1e6);
+        else late++;
+      } else {
+        failed++;
+      }
+      attempts[fd].since = 0;
+      close(fd);
+      open--;
+    }
+    if (t - last < 0.05) continue;
+    last = t;
+    for (int fd = 0; fd < MAX_FD; fd++) {
+      if (attempts[fd].since == 0 || t - attempts[fd].since <= 1) continue;
+      attempts[fd].since = 0;
+      close(fd);
+      open--;
+      late++;
+    }
+  }
+  qsort(times, done, sizeof *times, by_value);
+  printf("{\"attempts\":%d,\"completed\":%d,\"late\":%d,\"failed\":%d,\"p50\":%.1f,\"p99\":%.1f}\n", count, done, late, failed,
+         done > 0 ? times[done / 2] : -1, done > 0 ? times[done * 99 / 100] : -1);
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 2 ? argv[1] : "";
   if (argc == 3 && strcmp(mode, "server") == 0) server(argv[2]);
@@ -246,7 +307,8 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "receive") == 0) return stream(argv[2], 0), 0;
     if (strcmp(mode, "rr") == 0) return rr(argv[2]), 0;
     if (strcmp(mode, "crr") == 0 && argc == 6) return crr(argv[2], atoi(argv[5])), 0;
+    if (strcmp(mode, "connect") == 0 && argc == 6) return connects(argv[2], atoi(argv[5])), 0;
   }
-  fputs("peer server ADDRESS | send|receive|rr ADDRESS WARM SECONDS | crr ADDRESS WARM SECONDS PARALLEL\n", stderr);
+  fputs("peer server ADDRESS | send|receive|rr ADDRESS WARM SECONDS | crr ADDRESS WARM SECONDS PARALLEL | connect ADDRESS WARM SECONDS COUNT\n", stderr);
   return 2;
 }

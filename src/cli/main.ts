@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
 import { profiles } from '../tcp/config.ts';
+import { type BenchOptions, bench } from './bench.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { Failure, firstLine } from './failure.ts';
@@ -26,6 +27,15 @@ function port(text: string): number {
 function wholeNumber(text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number.');
   return Number(text);
+}
+
+function between(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most))
+      throw new InvalidArgumentError(`Allowed: ${least} to ${most}.`);
+    return value;
+  };
 }
 
 function gathered(text: string, before: readonly string[]): readonly string[] {
@@ -122,6 +132,23 @@ function program(finish: (status: number) => void): Command {
     .option('--seed <number>', 'of what is random', wholeNumber, 1)
     .option('--plain', 'no colour')
     .action((files: string[], options: PacketdrillOptions) => finish(packetdrill(files, options)));
+
+  top
+    .command('bench')
+    .description("measure our TCP beside the kernel's and other stacks, in turns; needs root and gcc for rows over TUN")
+    .argument('[rows...]', 'which ones; all where none is named')
+    .addHelpText('before', 'Example: synfin bench receive crr --json figures.json --svg pictures\n')
+    .option('--list', 'the rows, their contenders and targets, and what is missing here')
+    .option('--rounds <number>', 'clean rounds for each row', between(1, 100), 5)
+    .option('--seconds <number>', 'length of a sample', between(0.1, 60), 2)
+    .option('--warm <number>', 'seconds before it', between(0, 60), 0.5)
+    .option('--foreign <cores>', 'what other processes may take in a clean round', between(0, 64), 0.35)
+    .option('--against <directory>', 'another build of ours (its dist) as a contender')
+    .option('--only', 'ours alone')
+    .option('--node <flag>', 'an option for the Node that runs our server; may be repeated', gathered, [])
+    .option('--json <file>', 'save every figure; - for standard output')
+    .option('--svg <directory>', 'save pictures of the rows that have something to draw')
+    .action(async (rows: string[], options: BenchOptions) => finish(await bench(rows, options)));
 
   return top;
 }
