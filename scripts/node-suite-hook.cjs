@@ -7,7 +7,15 @@ const { pathToFileURL } = require('node:url');
 const root = process.env.SYNFIN_ROOT;
 const entry = `${root}/node/net.js`;
 const real = require('node:net');
-const ours = require(entry).default;
+const { createNet, stack, default: net } = require(entry);
+const { Stack } = require(`${root}/stack/index.js`);
+const { NodeHost } = require(`${root}/node/host.js`);
+const { IpAddress } = require(`${root}/wire/index.js`);
+const { SYNFIN_ROOT, SYNFIN_RIDERS = '' } = process.env;
+const ours = require('./node-suite-children.cjs').join({ createNet, stack, net, Stack, NodeHost, IpAddress }, real, {
+  environment: { SYNFIN_ROOT, SYNFIN_RIDERS },
+  flags: [...(SYNFIN_RIDERS === '' ? [] : ['--expose-internals']), '--require', __filename],
+});
 
 const refuse = (name) => {
   throw new Error(`node-suite: the real net's ${name} was called for TCP`);
