@@ -169,10 +169,6 @@ export interface TcpConfig {
    * those that tell of a refusal, or of a path that goes in circles, as FreeBSD; none.
    */
   readonly icmpWhileOpening: 'any' | 'hard' | 'refusal' | 'none';
-  /** Whether the text of a SYN that crosses ours is kept for ESTABLISHED (RFC 9293 §3.10.7.3). Linux leaves it, to be sent again. */
-  readonly keepSynText: boolean;
-  /** Whether our SYN announces what is known of the path, as Linux and FreeBSD do, and not what the interface takes (RFC 6691 §2). */
-  readonly announcePathMss: boolean;
   /** Whether a SYN,ACK to a listener is answered by a RST (§3.10.7.2); FreeBSD is silent. */
   readonly resetSynAckToListen: boolean;
   /** Whether TIME-WAIT answers segments without an ACK; FreeBSD drops them. */
