@@ -88,7 +88,17 @@ export function pasta(name = 'pasta') {
   const options = '--foreground --config-net --runas 0 --mtu 65520 -i up0 -I tap0 -a 10.9.2.2 -n 24 -g 10.9.2.1';
   const quiet = '-t none -u none -T none -U none';
   return proxy(name, 'pasta', '10.9.2.1', async (run) => {
-    const server = run(['pasta', ...options.split(' '), ...quiet.split(' '), '--', 'setpriv', '--pdeathsig', 'KILL', 'sleep', '600']);
+    const server = run([
+      'pasta',
+      ...options.split(' '),
+      ...quiet.split(' '),
+      '--',
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      'sleep',
+      '600',
+    ]);
     const inner = () => {
       const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').trim();
       if (children === '') throw new Error('not yet');
