@@ -1,13 +1,16 @@
-// npm run campaign -- [--seeds N] [--first N] [--jobs N] [--state FILE]: random networks, faults and applications, on all cores. What must hold:
-// readers read what was written, everything ends, nothing is left. Ctrl-C stops it; with --state it goes on where it stopped.
+// npm run campaign -- [--seeds N] [--first N] [--jobs N] [--state FILE] [--mutate RULE]: random networks, faults and applications, on all cores. What
+// must hold: readers read what was written, everything ends, nothing is left. Ctrl-C stops it; with --state it goes on where it stopped. A seed that
+// fails is shrunk to the faults it takes, and saved: `synfin scenario FILE` plays and draws it. --mutate takes a rule of TCP out, to see that it fails.
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { runCampaign } from '../dist/sim/index.js';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { describeFault, runCampaign, shrinkCampaign } from '../dist/sim/index.js';
 
 const BATCH = 50;
+/** Seeds that are shrunk, of those that fail. */
+const SHRUNK = 3;
 
 if (isMainThread) await lead();
 else serve();
@@ -30,7 +33,7 @@ function serve() {
 /** A defect that throws is a complaint like others: the seed must be known. */
 function run(seed) {
   try {
-    return runCampaign(seed);
+    return runCampaign(seed, { mutation: workerData.mutation });
   } catch (error) {
     const nothing = { connections: 0, orderly: 0, failed: 0, segments: 0, lost: 0, bytes: 0, lasted: 0 };
     return { ...nothing, complaints: [`threw ${error instanceof Error ? error.message : error}`] };
@@ -44,6 +47,7 @@ async function lead() {
       first: { type: 'string', default: '1' },
       jobs: { type: 'string', default: String(availableParallelism()) },
       state: { type: 'string' },
+      mutate: { type: 'string' },
     },
   });
   const [seeds, first, jobs] = [values.seeds, values.first, values.jobs].map(Number);
@@ -51,6 +55,7 @@ async function lead() {
     console.error('--seeds, --first and --jobs take whole numbers');
     process.exit(2);
   }
+  const mutation = values.mutate ?? null;
   const state = { next: first, sums: {}, complaints: [] };
   if (values.state && existsSync(values.state)) Object.assign(state, JSON.parse(readFileSync(values.state, 'utf8')));
   const end = first + seeds;
@@ -67,10 +72,27 @@ async function lead() {
 
   await Promise.all(Array.from({ length: jobs }, work));
   report(true);
+  for (const { seed } of state.complaints.slice(0, SHRUNK)) await tell(seed);
   process.exitCode = state.complaints.length > 0 ? 1 : 0;
 
+  /** What a failing seed takes, and where that is saved. */
+  async function tell(seed) {
+    const found = await shrinkCampaign(seed, { mutation });
+    if (found === null) {
+      console.log(`seed ${seed} does not fail any more`);
+      return;
+    }
+    const file = `campaign-${seed}${mutation === null ? '' : `-${mutation}`}.json`;
+    writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`);
+    const { conversations, faults } = found;
+    const least = `${conversations.length} conversation${conversations.length === 1 ? '' : 's'}, ${faults.length} fault${faults.length === 1 ? '' : 's'}`;
+    console.log(`\nseed ${seed} fails with ${least}; saved to ${file}: synfin scenario ${file} draws it`);
+    for (const fault of faults) console.log(`  ${describeFault(fault)}`);
+    for (const complaint of found.complaints) console.log(`  → ${complaint}`);
+  }
+
   async function work() {
-    const worker = new Worker(new URL(import.meta.url));
+    const worker = new Worker(new URL(import.meta.url), { workerData: { mutation } });
     while (!stopping && next < end) {
       const batch = { first: next, count: Math.min(BATCH, end - next) };
       next += batch.count;

@@ -13,6 +13,7 @@ import { type Paint, textWidth, wrapText } from '../trace/paint.ts';
 import { ladderSvg } from '../trace/svg.ts';
 import { PcapngWriter } from '../wire/pcapng.ts';
 import { Failure, firstLine } from './failure.ts';
+import { isScenarioFile, playFile } from './scenario-file.ts';
 import { terminal } from './terminal.ts';
 
 export interface ScenarioOptions {
@@ -66,6 +67,11 @@ export async function scenario(
   const out = terminal(process.stdout, options.plain ?? false);
   const lang = options.lang ?? (/^zh/i.test(process.env['LC_ALL'] ?? process.env['LANG'] ?? '') ? 'zh' : 'en');
   const look: Look = { columns: Math.min(out.columns, 100), paint: out.paint, plain: options.plain ?? false, lang };
+  if (name !== undefined && isScenarioFile(name)) {
+    const { output, status } = playFile(name, options.json ? 'json' : (options.format ?? 'ladder'), look);
+    write(options.output, output, 'ladder');
+    return status;
+  }
   if (options.all) return await playAll(options, look);
   if (name === undefined || options.list) return list(options.json ?? false, look);
   const found = findScenario(name);

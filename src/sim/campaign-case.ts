@@ -1,7 +1,8 @@
 import { type CampaignResult, runCampaign } from './campaign.ts';
-import { describeFault, type Fault } from './faults.ts';
+import type { Fault } from './faults.ts';
 import type { MutationName } from './scenarios/mutations.ts';
 import { shrink } from './shrink.ts';
+import { shrinkFaults } from './shrink-faults.ts';
 
 /** A campaign's run that fails, with no more in it than that takes: what `synfin scenario FILE` plays again. JSON as it stands. */
 export interface CampaignCase {
@@ -38,7 +39,7 @@ export async function shrinkCampaign(
   // A run that threw tells of no conversations: all are kept.
   conversations = conversations.length === 0 ? [0, 1, 2, 3, 4, 5] : conversations;
   conversations = await shrink(conversations, (some) => fails(run(some, faults)));
-  faults = await shrink(faults, (some) => fails(run(conversations, some)), { group });
+  faults = await shrinkFaults(faults, (some) => fails(run(conversations, some)));
   conversations = await shrink(conversations, (some) => fails(run(some, faults)));
   const least = run(conversations, faults);
   return { kind: 'campaign', seed, mutation, conversations, faults: least.faults, complaints: least.complaints };
@@ -68,8 +69,4 @@ function kindOf(complaint: string): string {
     .replace(/(client|server)\S*/g, 'somebody')
     .replace(/\d+/g, 'n')
     .replace('of n bytes', '');
-}
-
-function group(fault: Fault): string {
-  return 'packet' in fault ? `${fault.kind} ${fault.link} ${fault.way}` : describeFault(fault);
 }

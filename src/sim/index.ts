@@ -6,6 +6,7 @@ export { type Distribution, exponential, normal, pareto, uniform } from './distr
 export { CONFIGURATIONS, type Configuration, type Exploration, type ExploreOptions, explore } from './explore.ts';
 export { type Disturbance, describeFault, type Fault, type PacketFault } from './faults.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
+export { capacity, expectedGoodput, type GoodputCase, measureGoodput } from './goodput.ts';
 export { type HostOptions, SimHost } from './host.ts';
 export { type Direction, Link, type LinkOptions } from './link.ts';
 export { type GilbertElliott, gilbertElliott, type LossModel, randomLoss } from './loss.ts';
@@ -34,6 +35,8 @@ export {
   type Which,
 } from './rules.ts';
 export { shrink } from './shrink.ts';
+export { shrinkFaults } from './shrink-faults.ts';
 export { ConnectionError, SimListener, SimSocket } from './socket.ts';
+export { type RecordedConnection, readCase, type SavedCase, type TestCase } from './test-case.ts';
 export { bitsPerSecond, type Duration, micros, type Rate } from './units.ts';
 export type { PacketEvent, PacketObserver } from './wire.ts';

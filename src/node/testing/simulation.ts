@@ -1,7 +1,9 @@
 import type { HostOptions, SimHost } from '../../sim/host.ts';
 import type { Link, LinkOptions } from '../../sim/link.ts';
 import { Network, type NetworkOptions } from '../../sim/network.ts';
+import { recordBetween } from '../../sim/record.ts';
 import { createNet, type Net } from '../net/create-net.ts';
+import { type PlayedTest, plannedFaults, shrinkTest } from './shrink-test.ts';
 import { installVirtualTime, settled } from './virtual-globals.ts';
 
 /** A host of a simulation, with `node:net`. */
@@ -96,7 +98,8 @@ export type SimulatedTest = (world: World) => Promise<unknown> | unknown;
  * }));
  * ```
  *
- * A failure says which seed it was; SYNFIN_SEED runs that one again, byte by byte.
+ * A failure says which seed it was; SYNFIN_SEED runs that one again, byte by byte. With SYNFIN_SHRINK=FILE a failing run is shrunk to the faults that
+ * it takes, and saved: SYNFIN_FAULTS=FILE runs it with these alone, `synfin scenario FILE` draws it.
  */
 export function simulation(test: SimulatedTest): () => Promise<void>;
 export function simulation(options: SimulationOptions, test: SimulatedTest): () => Promise<void>;
@@ -110,15 +113,45 @@ export function simulation(a: SimulationOptions | SimulatedTest, b?: SimulatedTe
 }
 
 async function runOne(options: SimulationOptions, test: SimulatedTest, seed: number): Promise<void> {
-  const net = new NodeNetwork({ seed, ...(options.limit !== undefined && { limit: options.limit }) });
+  const planned = plannedFaults();
+  if (planned !== null) {
+    const { failure } = await play(options, test, planned.seed, planned.faults);
+    if (failure !== null) throw withSeed(failure.error, planned.seed, '');
+    return;
+  }
+  const save = process.env['SYNFIN_SHRINK'];
+  if (!save) {
+    const { failure } = await play(options, test, seed);
+    if (failure === null) return;
+    const hint = `; SYNFIN_SEED=${seed} SYNFIN_SHRINK=failure.json finds the least faults that make it fail`;
+    throw withSeed(failure.error, seed, hint);
+  }
+  const whole = await play(options, test, seed, 'record');
+  if (whole.failure === null) return;
+  const told = await shrinkTest(seed, save, whole, (faults) => play(options, test, seed, faults));
+  throw withSeed(whole.failure.error, seed, `\n${told}`);
+}
+
+/** Runs a test once, with the faults that are given, or those that chance brings. */
+async function play(
+  options: SimulationOptions,
+  test: SimulatedTest,
+  seed: number,
+  faults?: NetworkOptions['faults'],
+): Promise<PlayedTest> {
+  const { limit } = options;
+  const net = new NodeNetwork({ seed, ...(limit !== undefined && { limit }), ...(faults !== undefined && { faults }) });
   const client = net.host('client', options.client);
   const server = net.host('server', options.server);
   const link = net.link(client, server, options.link ?? { delay: '1ms' });
+  const recorder = faults === undefined ? null : recordBetween(net, client, server);
+  let failure: PlayedTest['failure'] = null;
   try {
     await net.run(() => test({ net, client, server, link, seed }));
   } catch (error) {
-    throw withSeed(error, seed);
+    failure = { error };
   }
+  return { failure, faults: net.faults, connections: recorder?.connections ?? [] };
 }
 
 function seedsOf({ seed = 1, seeds = 1 }: SimulationOptions): number[] {
@@ -132,10 +165,10 @@ function seedsOf({ seed = 1, seeds = 1 }: SimulationOptions): number[] {
 }
 
 /** The same error, which says how to have it again. */
-function withSeed(thrown: unknown, seed: number): Error {
+function withSeed(thrown: unknown, seed: number, more: string): Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
   const before = error.message;
-  const message = `${before}\n\nsimulated with seed ${seed}: SYNFIN_SEED=${seed} runs it again`;
+  const message = `${before}\n\nsimulated with seed ${seed}: SYNFIN_SEED=${seed} runs it again${more}`;
   const { stack } = error;
   error.message = message;
   if (stack !== undefined) error.stack = stack.includes(before) ? stack.replace(before, () => message) : stack;
