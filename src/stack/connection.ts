@@ -18,7 +18,8 @@ const EVERYTHING = Number.MAX_SAFE_INTEGER;
 /** A connection of a stack: the TCB, what the stack keeps beside it, and the application's end of it. */
 export class Connection implements TcpSocket {
   events: SocketEvents = NO_EVENTS;
-  readonly tcb: Tcb;
+  /** Its TCB; while it is dormant, the number of its record. */
+  #tcb: Tcb | number;
   readonly port: Port;
   readonly #engine: Engine;
 
@@ -33,6 +34,8 @@ export class Connection implements TcpSocket {
   held = 0;
   /** It counts as one that no application holds. For the engine. */
   orphan = false;
+  /** For `Dormancy`. */
+  stir: 0 | 1 | 2 = 0;
   /** It was accepted by Fast Open, and its handshake goes on. For the engine. */
   fastOpenAt: Listener | null = null;
 
@@ -45,32 +48,62 @@ export class Connection implements TcpSocket {
 
   constructor(engine: Engine, tcb: Tcb, port: Port) {
     this.#engine = engine;
-    this.tcb = tcb;
+    this.#tcb = tcb;
     this.port = port;
     tcb.owner = this;
     tcb.gsoMax = port.device.offload.maxGso;
   }
 
+  /** Its TCB, to work with: a dormant connection wakes. */
+  get tcb(): Tcb {
+    return typeof this.#tcb === 'number' ? this.#wake(this.#tcb) : this.#tcb;
+  }
+
+  /** Its TCB, to read: a dormant connection stays so, and this one is not to be kept. */
+  look(): Tcb {
+    return typeof this.#tcb === 'number' ? this.#engine.dormant.look(this.#tcb) : this.#tcb;
+  }
+
+  get isDormant(): boolean {
+    return typeof this.#tcb === 'number';
+  }
+
+  #wake(record: number): Tcb {
+    const tcb = this.#engine.dormant.wake(record);
+    tcb.owner = this;
+    this.#tcb = tcb;
+    this.#engine.dormancy.touch(this);
+    return tcb;
+  }
+
+  /** Where nothing goes on it becomes dormant. For `Dormancy`. */
+  rest(): void {
+    if (typeof this.#tcb === 'number' || this.dirty || this.heard) return;
+    const record = this.#engine.dormant.keep(this.#tcb);
+    if (record >= 0) this.#tcb = record;
+  }
+
   get localAddress(): IpAddress {
-    return this.tcb.localAddress;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant.localAddress(this.#tcb) : this.#tcb.localAddress;
   }
 
   get localPort(): number {
-    return this.tcb.localPort;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant.localPort(this.#tcb) : this.#tcb.localPort;
   }
 
   get remoteAddress(): IpAddress {
-    return this.tcb.remoteAddress;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant.remoteAddress(this.#tcb) : this.#tcb.remoteAddress;
   }
 
   get remotePort(): number {
-    return this.tcb.remotePort;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant.remotePort(this.#tcb) : this.#tcb.remotePort;
   }
 
   /** TIME-WAIT is not this object's any more but the stack's: it lasts as long as the stack remembers it. */
   get state(): State {
-    if (this.tcb.state === TIME_WAIT && !this.#engine.timeWait.has(this.tcb)) return CLOSED;
-    return this.tcb.state;
+    if (typeof this.#tcb === 'number') return this.#engine.dormant.state(this.#tcb);
+    const { state } = this.#tcb;
+    return state === TIME_WAIT && !this.#engine.timeWait.has(this.#tcb) ? CLOSED : state;
   }
 
   send(bytes: Uint8Array, copy = true): number {
@@ -89,7 +122,7 @@ export class Connection implements TcpSocket {
   }
 
   receive(max = EVERYTHING): Uint8Array | null {
-    if (this.tcb.receiveBuffer.readable === 0) {
+    if (this.readable === 0) {
       this.#readableTold = false;
       return null;
     }
@@ -101,7 +134,7 @@ export class Connection implements TcpSocket {
 
   consume(take: (bytes: Uint8Array) => void): number {
     this.#readableTold = false;
-    if (this.tcb.receiveBuffer.readable === 0) return 0;
+    if (this.readable === 0) return 0;
     this.#engine.hold(this);
     try {
       return core.consume(this.tcb, take, this.#engine.now());
@@ -111,7 +144,7 @@ export class Connection implements TcpSocket {
   }
 
   get ended(): boolean {
-    return core.atEnd(this.tcb);
+    return core.atEnd(this.look());
   }
 
   /** While the connection opens, the FIN waits for it: §3.10.4 would give up the attempt, which is what `close` is for. */
@@ -213,31 +246,31 @@ export class Connection implements TcpSocket {
   }
 
   info(): TcpInfo {
-    return tcpInfo(this.tcb, STATE_NAMES[this.state], this.#engine.now());
+    return tcpInfo(this.look(), STATE_NAMES[this.state], this.#engine.now());
   }
 
   get urgent(): number {
-    return core.urgentLeft(this.tcb);
+    return core.urgentLeft(this.look());
   }
 
   get unacknowledged(): number {
-    return this.tcb.sendBuffer.length;
+    return typeof this.#tcb === 'number' ? 0 : this.#tcb.sendBuffer.length;
   }
 
   get sendSpace(): number {
-    return sendRoom(this.tcb);
+    return sendRoom(this.look());
   }
 
   get readable(): number {
-    return this.tcb.receiveBuffer.readable;
+    return typeof this.#tcb === 'number' ? 0 : this.#tcb.receiveBuffer.readable;
   }
 
   get bytesSent(): number {
-    return this.tcb.bytesSent;
+    return this.look().bytesSent;
   }
 
   get bytesReceived(): number {
-    return this.tcb.bytesReceived;
+    return this.look().bytesReceived;
   }
 
   /**

@@ -2,6 +2,7 @@ import { ACK_TURN } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import { abort, openActive, output, segmentArrives, timeout } from '../tcp/connection.ts';
 import { Counters } from '../tcp/counters.ts';
+import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { resetFor } from '../tcp/events/closed.ts';
 import { listenVerdict } from '../tcp/events/listen.ts';
@@ -17,8 +18,10 @@ import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
 import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
+import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
 import { Demux, portsWord } from './demux.ts';
+import { Dormancy } from './dormancy.ts';
 import { FastOpenCache } from './fast-open-cache.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import type { Host } from './host.ts';
@@ -52,6 +55,9 @@ export class Engine implements Environment {
   readonly listeners = new Listeners();
   readonly timers = new TimerQueue<Connection>();
   readonly timeWait: TimeWaitTable;
+  /** What idle connections are kept as, and what makes them so. */
+  readonly dormant: DormantTcbs;
+  readonly dormancy: Dormancy;
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
   readonly fastOpen: FastOpenCache;
@@ -80,8 +86,7 @@ export class Engine implements Environment {
   /** Bytes in the buffers of all connections. */
   #memory = 0;
   #orphans = 0;
-  #challengeSecond = -1;
-  #challengesLeft = 0;
+  readonly #challenges: ChallengeLimit;
   /** What else has deadlines: reassembly. */
   readonly clocks: { next(): number; expire(now: number): void }[] = [];
   readonly #reply = new Segment();
@@ -101,6 +106,10 @@ export class Engine implements Environment {
     this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
     this.pathMtus = new PathMtuCache(config.mtu_expires);
     this.fastOpen = new FastOpenCache(config);
+    this.dormant = new DormantTcbs(this);
+    this.dormancy = new Dormancy(config.restAfter, () => this.#now);
+    this.clocks.push(this.dormancy);
+    this.#challenges = new ChallengeLimit(host, config.tcp_challenge_ack_limit);
   }
 
   /** µs, never backwards. */
@@ -128,20 +137,8 @@ export class Engine implements Environment {
     return this.#isn.timestampOffset(tuple);
   }
 
-  /** RFC 5961 §7: so many a second. The number is random around the limit, so that nobody can count who else used some (CVE-2016-5696). */
   challengeAck(now: number): boolean {
-    const second = Math.floor(now / SECOND);
-    if (second !== this.#challengeSecond) {
-      this.#challengeSecond = second;
-      const half = (this.config.tcp_challenge_ack_limit + 1) >>> 1;
-      const dice = new Uint8Array(4);
-      this.host.random(dice);
-      const random = new DataView(dice.buffer).getUint32(0);
-      this.#challengesLeft = half + (random % (this.config.tcp_challenge_ack_limit + 1));
-    }
-    if (this.#challengesLeft <= 0) return false;
-    this.#challengesLeft--;
-    return true;
+    return this.#challenges.take(now);
   }
 
   pathMtuLowered(tcb: Tcb, mtu: number, now: number): void {
@@ -312,7 +309,7 @@ export class Engine implements Environment {
   /** RFC 5927 §4.1: the number an ICMP error quotes must be one that is in flight. Null where there is no such connection. */
   quoted(tuple: FourTuple, sequence: Seq): Connection | null {
     const connection = this.demux.find(tuple.localAddress, tuple.localPort, tuple.remoteAddress, tuple.remotePort);
-    if (connection === null) return null;
+    if (connection === null || connection.isDormant) return null;
     const { tcb } = connection;
     const at = diff(sequence, tcb.sndUna);
     return at >= 0 && at < diff(tcb.sndNxt, tcb.sndUna) ? connection : null;
@@ -413,6 +410,7 @@ export class Engine implements Environment {
       connection.fastOpenAt = null;
     }
     if (connection.timer >= 0) {
+      this.dormancy.touch(connection);
       const { state } = tcb;
       if (state > LISTEN && state !== TIME_WAIT) {
         this.timers.arm(connection.timer, nextDeadline(tcb));
@@ -510,6 +508,7 @@ export class Engine implements Environment {
       if (told === this.#heard.length) this.#heard.length = 0;
       else this.#heard.splice(0, told);
       this.#delivering = false;
+      this.dormancy.restNow();
       this.#arrange();
     }
   }

@@ -57,7 +57,8 @@ export function rows(engine: Engine): ConnectionRow[] {
       retries: 0,
     });
   }
-  for (const { tcb } of engine.demux) {
+  for (const connection of engine.demux) {
+    const tcb = connection.look();
     list.push({
       state: STATE_NAMES[tcb.state],
       recvQ: tcb.receiveBuffer.readable,
@@ -88,9 +89,11 @@ export function stats(engine: Engine): StackStats {
   let connections = 0;
   let listeners = 0;
   let buffered = 0;
-  for (const { tcb } of engine.demux) {
+  for (const connection of engine.demux) {
     connections++;
-    states[STATE_NAMES[tcb.state]]++;
+    states[STATE_NAMES[connection.state]]++;
+    if (connection.isDormant) continue;
+    const { tcb } = connection;
     buffered += tcb.sendBuffer.length + tcb.receiveBuffer.readable + tcb.receiveBuffer.outOfOrder;
   }
   for (const _ of engine.listeners) listeners++;

@@ -188,6 +188,12 @@ export interface TcpConfig {
   /** Whether the receive buffer is rounded up to whole segments, and what fits it is accepted though it was not announced, as with FreeBSD. */
   readonly receiveBufferInSegments: boolean;
 
+  /**
+   * How long nothing happens on a connection, with nothing in flight or buffered, before it becomes a small record until something does (within twice
+   * that), µs; 0: at once, for tests; Infinity: never. Nobody can tell the difference but by the memory.
+   */
+  readonly restAfter: number;
+
   /** First and last ephemeral port (RFC 6056). */
   readonly ip_local_port_range: readonly [number, number];
   /** TTL, or hop limit, of what is sent. */
@@ -287,6 +293,7 @@ export const linux: TcpConfig = {
   pushBursts: true,
   packedSynOptions: false,
   receiveBufferInSegments: false,
+  restAfter: 5 * SECOND,
   ip_local_port_range: [32_768, 60_999],
   ip_default_ttl: 64,
 };

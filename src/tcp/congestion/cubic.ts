@@ -27,7 +27,7 @@ export function cubicK(cwnd: number, wMax: number): number {
 /** CUBIC (RFC 9438) with HyStart++ (RFC 9406). The curve is in segments, as the RFC's; cwnd in bytes. */
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
-  private readonly hystart = new HyStart();
+  readonly hystart = new HyStart();
   /** When congestion avoidance began, µs, shifted by the time in which cwnd was not the limit (§5.8); or NONE. */
   private epochStart = NONE;
   /** When the last ACK came: what follows it without the limit being cwnd does not count. */
@@ -47,6 +47,17 @@ export class Cubic implements CongestionControl {
   private undoCwndPrior = 0;
   private undoK = 0;
   private undoWEst = 0;
+
+  /** Nothing was ever lost, and no epoch began: `hystart` is all there is to know. */
+  get isFresh(): boolean {
+    const { epochStart, undoEpochStart, wMax, cwndPrior, k, wEst, fraction, undoWMax, undoCwndPrior } = this;
+    return (
+      epochStart === NONE &&
+      undoEpochStart === NONE &&
+      (wMax || cwndPrior || k || wEst || fraction || undoWMax) === 0 &&
+      undoCwndPrior === 0
+    );
+  }
 
   start(tcb: Tcb, now: number): void {
     this.lastAck = now;

@@ -1,4 +1,4 @@
-import { ge, type Seq } from '../../wire/seq.ts';
+import { ge, type Seq, seq } from '../../wire/seq.ts';
 import type { Tcb } from '../tcb.ts';
 import { countable } from './slow-start.ts';
 
@@ -18,8 +18,10 @@ const INFINITE = Number.POSITIVE_INFINITY;
 export class HyStart {
   /** In Conservative Slow Start. */
   css = false;
-  /** The round ends when this is acknowledged. Null: nothing was in flight when it began; what is sent then is. */
-  private windowEnd: Seq | null = null;
+  /** The round ends when this is acknowledged. */
+  private windowEnd: Seq = seq(0);
+  /** Nothing was in flight when it began: what is sent then is what ends it. */
+  private endless = true;
   private lastRoundMinRtt = INFINITE;
   private currentRoundMinRtt = INFINITE;
   private rttSampleCount = 0;
@@ -35,7 +37,8 @@ export class HyStart {
   }
 
   private beginRound(tcb: Tcb): void {
-    this.windowEnd = tcb.sndUna === tcb.sndNxt ? null : tcb.sndNxt;
+    this.windowEnd = tcb.sndNxt;
+    this.endless = tcb.sndUna === tcb.sndNxt;
     this.lastRoundMinRtt = this.currentRoundMinRtt;
     this.currentRoundMinRtt = INFINITE;
     this.rttSampleCount = 0;
@@ -43,7 +46,10 @@ export class HyStart {
 
   /** §4.2: each round trip measured in slow start. May end it: ssthresh = cwnd. */
   roundTrip(tcb: Tcb, rtt: number): void {
-    this.windowEnd ??= tcb.sndNxt;
+    if (this.endless) {
+      this.windowEnd = tcb.sndNxt;
+      this.endless = false;
+    }
     if (rtt < this.currentRoundMinRtt) this.currentRoundMinRtt = rtt;
     this.rttSampleCount++;
     if (this.rttSampleCount >= N_RTT_SAMPLE) {
