@@ -96,7 +96,7 @@ function program(finish: (status: number) => void): Command {
   top
     .command('scenario')
     .description('play a behaviour of TCP in virtual time, with what is to be seen and why; without a name, list them')
-    .argument('[name]', 'which one; or a file that a failure was saved to')
+    .argument('[name]', 'which one')
     .argument('[knobs...]', 'what can be turned in it: --delay 50; each scenario lists its own')
     .addHelpText('before', 'Example: synfin scenario close-fin-lost --delay 50\n')
     .option('--list', 'list them by chapter')

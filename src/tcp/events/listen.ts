@@ -1,7 +1,7 @@
 import { ACK, RST, type Segment, SYN } from '../../wire/segment.ts';
 import { startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
-import { emitResetFor } from '../emit.ts';
+import { emitResetFor, emitSegment } from '../emit.ts';
 import { takeSynOptions } from '../options.ts';
 import { sendSyn, startSending } from '../output.ts';
 import { startReceiving, takeText } from '../receive.ts';
@@ -27,10 +27,12 @@ export function answerWithCookie(tcb: Tcb, segment: Segment, cookies: SynCookies
   startReceiving(tcb, segment.seq);
   takeSynOptions(tcb, segment, now);
   startSending(tcb, cookieSequence(tcb, cookies, now));
-  tcb.tsOffset = tcb.env.timestampOffset(tcb);
+  // A flood is of SYNs without: no hash for those.
+  if (tcb.timestamps) tcb.tsOffset = tcb.env.timestampOffset(tcb);
   limitToCookie(tcb, now);
   tcb.env.counters.SyncookiesSent++;
-  sendSyn(tcb, now);
+  // Nothing is written down of what is sent: it is never sent again.
+  emitSegment(tcb, SYN | ACK, tcb.iss, 0, 0, now);
 }
 
 /** A segment for a TCB in LISTEN. */
