@@ -82,6 +82,7 @@ function program(finish: (status: number) => void): Command {
     .addHelpText('before', 'Example: synfin serve --port 8080 --ladder\n')
     .option('--port <number>', 'where to listen', port, 80)
     .option('--namespace', 'in a network namespace of its own, which needs no root')
+    .option('--workers <number>', 'threads, each with a queue of the interface and a stack of its own', between(1, 64))
     .action(async (file: string | undefined, options: ServeOptions) => finish(await serve(file, options)));
 
   withDevice(top.command('connect'))

@@ -6,4 +6,5 @@ export * from './loopback.ts';
 export * from './offload.ts';
 export * from './pair.ts';
 export * from './pool.ts';
+export * from './shard.ts';
 export * from './tee.ts';

@@ -1,11 +1,13 @@
 import type { Device } from '../link/device.ts';
+import { portsOfShard } from '../link/shard.ts';
 import { Stack } from '../stack/stack.ts';
-import type { TcpConfig } from '../tcp/config.ts';
+import { linux, type TcpConfig } from '../tcp/config.ts';
 import type { Trace } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { NodeHost } from './host.ts';
 import { type Prefix, parsePrefix } from './interface.ts';
 import { openTun, type TunDevice } from './tun.ts';
+import { type Seat, takeSeat } from './workers.ts';
 
 /** Networks that nobody announces: RFC 1918 and RFC 4193. */
 export const SUBNETS = ['10.9.0.0/24', 'fd09::/64'];
@@ -17,6 +19,8 @@ export interface TunStackOptions {
   readonly subnets: readonly Prefix[];
   readonly config?: TcpConfig;
   readonly trace?: Trace | null;
+  /** Several threads have a stack each on the interface: this one's seat. The one of index 0 opens first, and gives it its addresses. */
+  readonly seat?: Seat;
   readonly wrap?: (device: TunDevice, host: NodeHost) => Device;
 }
 
@@ -33,17 +37,21 @@ export interface TunStack {
 
 /** Opens the device and puts a stack on it. Throws what `openTun` throws. */
 export function openTunStack(options: TunStackOptions): TunStack {
-  const { subnets } = options;
+  const { subnets, seat, config: asked = linux } = options;
   const kernel = subnets.map((subnet) => plus(subnet.address, 1));
   const ours = subnets.map((subnet) => plus(subnet.address, 2));
   const tun = openTun({
     name: options.device,
-    addresses: kernel.map((address, i) => `${address}/${subnets[i]!.length}`),
+    addresses: seat === undefined || seat.index === 0 ? kernel.map((a, i) => `${a}/${subnets[i]!.length}`) : [],
+    multiQueue: seat !== undefined,
   });
   const host = new NodeHost();
-  const { config } = options;
-  const stack = new Stack({ host, trace: options.trace ?? null, ...(config !== undefined && { config }) });
-  const device = options.wrap?.(tun, host) ?? tun;
+  const ports = asked.ip_local_port_range;
+  const config =
+    seat === undefined ? asked : { ...asked, ip_local_port_range: portsOfShard(ports, seat.index, seat.count) };
+  const stack = new Stack({ host, trace: options.trace ?? null, config });
+  const wrapped = options.wrap?.(tun, host) ?? tun;
+  const device = seat === undefined ? wrapped : takeSeat(wrapped, seat, ports, host);
   stack.addDevice(
     device,
     ours.map((address, i) => ({ address, prefixLength: subnets[i]!.length })),

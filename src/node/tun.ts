@@ -19,6 +19,7 @@ const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 const IFF_TUN = 0x0001;
 const IFF_TAP = 0x0002;
+const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 const TUN_F_CSUM = 0x01;
@@ -66,6 +67,11 @@ export interface TunOptions {
    */
   readonly vnetHeader?: boolean;
   /**
+   * The interface has several queues, each opened by name, the first one with the addresses: a thread each (`synfin/link` has `Shard`). The kernel
+   * chooses the queue by flow. False where not given.
+   */
+  readonly multiQueue?: boolean;
+  /**
    * After a packet, look for the next one for so long instead of sleeping until the kernel wakes us, µs. Requests are answered in a quarter
    * of the time, for a core that is busy while packets come. 0, never, where not given; 50 is a good value.
    */
@@ -98,6 +104,11 @@ export function openTap(options: TunOptions = {}): TunDevice {
 /** `linkHeader`: bytes before the IP packet, 0 or 14. */
 function openInterface(options: TunOptions, linkHeader: number): TunDevice {
   const { name = 'synfin%d', mtu = 1500, queueLength = 1000, vnetHeader = true, spin = 0 } = options;
+  const kind =
+    (linkHeader > 0 ? IFF_TAP : IFF_TUN) |
+    IFF_NO_PI |
+    (vnetHeader ? IFF_VNET_HDR : 0) |
+    (options.multiQueue ? IFF_MULTI_QUEUE : 0);
   checkName(name);
   if (!(spin >= 0 && spin <= MAX_SPIN)) throw new RangeError(`spin ${spin}: 0 … ${MAX_SPIN} µs`);
   if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= MAX_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
@@ -108,7 +119,7 @@ function openInterface(options: TunOptions, linkHeader: number): TunDevice {
   const fd = openDevice(system);
   try {
     const existed = !name.includes('%') && new Interface(system, name).index() !== 0;
-    const link = new Interface(system, makeInterface(system, fd, name, existed, vnetHeader, linkHeader));
+    const link = new Interface(system, makeInterface(system, fd, name, existed, kind));
     const leave = existed && addresses.length === 0;
     if (!leave) {
       link.setMtu(mtu);
@@ -327,20 +338,13 @@ function openDevice(system: Ffi): number {
 }
 
 /** Ties the descriptor to an interface. Returns its name, with the number that the kernel chose. */
-function makeInterface(
-  system: Ffi,
-  fd: number,
-  name: string,
-  existed: boolean,
-  vnetHeader: boolean,
-  linkHeader: number,
-): string {
+function makeInterface(system: Ffi, fd: number, name: string, existed: boolean, kind: number): string {
   const memory = new ArrayBuffer(256);
   const bytes = new Uint8Array(memory);
   const view = new DataView(memory);
   const address = system.address(memory);
   bytes.set(new TextEncoder().encode(name));
-  view.setUint16(IFNAMSIZ, (linkHeader > 0 ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), true);
+  view.setUint16(IFNAMSIZ, kind, true);
   if (system.ioctl(fd, TUNSETIFF, address) < 0) {
     const errno = system.errno();
     if (errno === EPERM) {
@@ -354,7 +358,7 @@ function makeInterface(
     throw setupError(errno, `cannot make the interface ${name}`);
   }
   const given = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
-  if (vnetHeader) {
+  if (kind & IFF_VNET_HDR) {
     const offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
     if (system.ioctl(fd, TUNSETOFFLOAD, offloads) < 0) throw setupError(system.errno(), `no offload on ${given}`);
     bytes.fill(0, 0, IFREQ_SIZE);
