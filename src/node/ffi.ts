@@ -61,7 +61,8 @@ export function errnoName(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
 }
 
-function loadKoffi(): Koffi {
+/** koffi itself: for a file that binds other calls. */
+export function loadKoffi(): Koffi {
   return require('koffi') as Koffi;
 }
 

@@ -1,5 +1,6 @@
 import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
 import type { Host } from '../stack/host.ts';
+import type { ConnectionRow } from '../stack/netstat.ts';
 import { type ListenOptions, StackError } from '../stack/socket.ts';
 import { Stack } from '../stack/stack.ts';
 import { linux, type TcpConfig } from '../tcp/config.ts';
@@ -271,15 +272,29 @@ export class SimHost {
   }
 
   /** Opens a connection; `await socket.opened`, or write at once. */
-  connect(target: SimHost | string, port: number, options: { localPort?: number } = {}): SimSocket {
+  connect(
+    target: { readonly addresses: readonly IpAddress[] } | string,
+    port: number,
+    options: { localPort?: number } = {},
+  ): SimSocket {
     this.#mustBeUp();
-    const remoteAddress = typeof target === 'string' ? address(target) : this.#reachable(target);
+    const remoteAddress = typeof target === 'string' ? address(target) : target.addresses[0]!;
     return SimSocket.connect(this.#wire, this.#stack, { ...options, remoteAddress, remotePort: port });
   }
 
   listen(port: number, options: ListenOptions & { readonly accept?: boolean } = {}): SimListener {
     this.#mustBeUp();
     return new SimListener(this.#wire, this.#stack, { ...options, port });
+  }
+
+  /** What `netstat` shows: listeners, connections, TIME-WAITs. */
+  connections(): ConnectionRow[] {
+    return this.#stack.connections();
+  }
+
+  /** A counter of `nstat`, by its name there without the prefix; 0 for one that is not kept. */
+  counter(name: string): number {
+    return (this.#stack.counters as unknown as Readonly<Record<string, number>>)[name] ?? 0;
   }
 
   /** Stands still: nothing is sent, read or timed until `resume`. What arrives waits. */
@@ -368,10 +383,6 @@ export class SimHost {
 
   #makeStack(): Stack {
     return new Stack({ host: this.#boot, config: this.config, trace: this.#trace });
-  }
-
-  #reachable(target: SimHost): IpAddress {
-    return target.addresses[0]!;
   }
 
   #mustBeUp(): void {

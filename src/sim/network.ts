@@ -1,6 +1,7 @@
 import type { Frame } from '../link/device.ts';
 import { IpAddress } from '../wire/address.ts';
 import { type Disturbance, type Fault, Faults } from './faults.ts';
+import { SimGate } from './gate.ts';
 import { type HostEnd, type HostOptions, SimHost } from './host.ts';
 import { type Direction, Link, type LinkOptions } from './link.ts';
 import { SimRouter } from './router.ts';
@@ -17,6 +18,16 @@ export interface NetworkOptions {
   readonly limit?: Duration;
   /** What befalls packets, links and hosts: 'record' keeps what chance decides; what was kept is played instead of chance. */
   readonly faults?: 'record' | readonly Fault[];
+  /** What makes this network's time keep step with another clock. Without, time passes as fast as things can happen. */
+  readonly pace?: Pace;
+}
+
+/** A clock outside: for a network with a `gate` to something that is not simulated. */
+export interface Pace {
+  /**
+   * Fulfilled when `elapsed`, µs since the start, has come (Infinity: never), or something outside has happened before. Gives what has elapsed by then.
+   */
+  until(elapsed: number): Promise<number>;
 }
 
 /** The simulated time at the start: 1 s, so that no time is 0. */
@@ -24,7 +35,7 @@ const START = 1_000_000;
 /** Promises of promises that a piece of user code may hang on, at one moment. */
 const ROUNDS = 24;
 
-type Node = SimHost | SimRouter;
+type Node = SimHost | SimRouter | SimGate;
 
 interface Edge {
   readonly link: Link;
@@ -57,33 +68,35 @@ export class Network {
   readonly #edges: Edge[] = [];
   readonly #settle: () => Promise<void>;
   readonly #limit: number;
+  readonly #pace: Pace | null;
+  readonly #gates: SimGate[] = [];
   #running = false;
   #routed = true;
 
-  constructor({ seed = 1, settle = settlePromises, limit = '100d', faults }: NetworkOptions = {}) {
+  constructor({ seed = 1, settle = settlePromises, limit = '100d', pace, faults }: NetworkOptions = {}) {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`the seed is a whole number, not ${seed}`);
     this.seed = seed;
     this.#wire = new Wire(seed, START);
     if (faults !== undefined) this.#wire.faults = new Faults(faults === 'record' ? null : faults);
     this.#settle = settle;
     this.#limit = micros(limit);
+    this.#pace = pace ?? null;
   }
 
   /** A host with a stack of its own. */
   host(name: string, options: HostOptions = {}): SimHost {
     if (this.hosts.some((h) => h.name === name))
       throw new Error(`there is a host ${name} already: choose another name`);
-    const n = this.hosts.length + 1;
-    const texts = options.addresses ?? [`10.0.0.${n}`, `fd00::${n.toString(16)}`];
-    const addresses = texts.map((text) => {
-      const address = IpAddress.parse(text);
-      if (address === undefined) throw new TypeError(`${text} is no IP address`);
-      return address;
-    });
-    const host = new SimHost(this.#wire, name, addresses, options);
-    for (const address of addresses) this.#wire.name(address.toString(), name);
+    const host = new SimHost(this.#wire, name, this.#addresses(name, options.addresses), options);
     this.hosts.push(host);
     return host;
+  }
+
+  /** A host that is not simulated: what is sent to it is handed out, and what is handed in it has sent. */
+  gate(name: string, addresses?: readonly string[]): SimGate {
+    const gate = new SimGate(this.#wire, name, this.#addresses(name, addresses));
+    this.#gates.push(gate);
+    return gate;
   }
 
   /** A node that only hands packets on: where several links meet. */
@@ -111,6 +124,7 @@ export class Network {
       end.out = out.get(node)!;
       (node as SimHost).attachEnd(end);
     }
+    for (const node of [a, b]) if (node instanceof SimGate) node.out = out.get(node)!;
     this.#edges.push({ link, a, b, out, ends });
     this.links.push(link);
     for (const box of link.middleboxes) {
@@ -245,11 +259,12 @@ export class Network {
       await this.#settle();
       while (outcome === null) {
         wire.touched = false;
-        if (!wire.events.step(until)) {
+        if (this.#pace !== null) await this.#keepPace(this.#pace);
+        else if (!wire.events.step(until)) {
           await this.#stalled(() => outcome !== null);
           continue;
         }
-        if (wire.touched) await this.#settle();
+        if (wire.touched || this.#pace !== null) await this.#settle();
       }
     } finally {
       this.#running = false;
@@ -275,6 +290,25 @@ export class Network {
     return events.next === Number.POSITIVE_INFINITY;
   }
 
+  /** Waits for the next event, or for what comes from outside, and lets all happen that is due by then: each thing at its own time. */
+  async #keepPace(pace: Pace): Promise<void> {
+    const { events } = this.#wire;
+    const now = START + (await pace.until(events.next - START));
+    if (events.next <= now) events.step(now);
+    else events.now = Math.max(events.now, now);
+  }
+
+  /** Those of a host; 10.0.0.n and fd00::n for the n-th. */
+  #addresses(name: string, texts: readonly string[] | undefined): IpAddress[] {
+    const n = this.hosts.length + this.#gates.length + 1;
+    return (texts ?? [`10.0.0.${n}`, `fd00::${n.toString(16)}`]).map((text) => {
+      const address = IpAddress.parse(text);
+      if (address === undefined) throw new TypeError(`${text} is no IP address`);
+      this.#wire.name(address.toString(), name);
+      return address;
+    });
+  }
+
   /** Nothing is due. Code may still be on its way through promises, or wait for the world outside. */
   async #stalled(over: () => boolean): Promise<void> {
     const { events } = this.#wire;
@@ -294,7 +328,7 @@ export class Network {
   #route(): void {
     if (this.#routed) return;
     this.#routed = true;
-    for (const target of this.hosts) this.#routeTo(target, target.addresses);
+    for (const target of [...this.hosts, ...this.#gates]) this.#routeTo(target, target.addresses);
     for (const edge of this.#edges) {
       for (const box of edge.link.middleboxes) {
         // Its addresses are outside: from there they lead to it.
@@ -319,7 +353,7 @@ export class Network {
           next.push(other);
           for (const address of addresses) {
             if (other instanceof SimRouter) other.addRoute(address, edge.out.get(other)!);
-            else other.addRoute(address, edge.ends.get(other)!);
+            else if (other instanceof SimHost) other.addRoute(address, edge.ends.get(other)!);
           }
         }
       }

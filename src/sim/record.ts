@@ -1,5 +1,6 @@
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import { Recorder, type RecorderOptions, type SegmentFate } from '../trace/recorder.ts';
+import type { SimGate } from './gate.ts';
 import type { SimHost } from './host.ts';
 import type { Network } from './network.ts';
 
@@ -7,9 +8,15 @@ import type { Network } from './network.ts';
  * Records the connections of two hosts as seen from one of them, the left one, with both ends' states, and what the network lost where it
  * lost it.
  */
-export function recordBetween(net: Network, left: SimHost, right: SimHost, options: RecorderOptions = {}): Recorder {
+export function recordBetween(
+  net: Network,
+  left: SimHost | SimGate,
+  right: SimHost | SimGate,
+  options: RecorderOptions = {},
+): Recorder {
   const recorder = new Recorder(options);
-  const concerns = (tuple: FourTuple, host: SimHost) => host.addresses.some((a) => a.equals(tuple.remoteAddress));
+  const concerns = (tuple: FourTuple, host: SimHost | SimGate) =>
+    host.addresses.some((a) => a.equals(tuple.remoteAddress));
   /** The packet that was just sent: its fate is known when the stack tells of it. */
   const fate = (): SegmentFate => {
     const { lost, changed } = net.fate;

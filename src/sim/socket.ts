@@ -66,6 +66,24 @@ export class SimSocket {
     return STATE_NAMES[this.tcp.state];
   }
 
+  get localPort(): number {
+    return this.tcp.localPort;
+  }
+
+  get remotePort(): number {
+    return this.tcp.remotePort;
+  }
+
+  /** Bytes that have come and were not read. */
+  get readable(): number {
+    return this.tcp.readable;
+  }
+
+  /** Bytes that have come in all. */
+  get received(): number {
+    return this.tcp.bytesReceived;
+  }
+
   get isOpen(): boolean {
     return this.#open && this.failure === undefined;
   }
@@ -126,6 +144,19 @@ export class SimSocket {
     this.tcp.abort();
   }
 
+  /** Times in µs. */
+  setKeepAlive(on: boolean, time?: number, interval?: number, probes?: number): void {
+    this.tcp.setKeepAlive(on, time, interval, probes);
+  }
+
+  setNoDelay(on: boolean): void {
+    this.tcp.setNoDelay(on);
+  }
+
+  setCork(on: boolean): void {
+    this.tcp.setCork(on);
+  }
+
   #events() {
     return {
       onConnect: () => {
@@ -183,6 +214,11 @@ export class SimListener {
 
   get port(): number {
     return this.tcp.localPort;
+  }
+
+  /** Connections that wait to be accepted. */
+  get waiting(): number {
+    return this.tcp.acceptQueue;
   }
 
   /** The next connection, when there is one. As long as nobody asks, connections wait in the accept queue. */

@@ -1,4 +1,4 @@
-import { DELAY, knob, type Scenario } from './scenario.ts';
+import { DELAY, knob, type Scenario, WIRE } from './scenario.ts';
 import { t } from './text.ts';
 
 /** How a connection ends when both sides do their part. */
@@ -19,6 +19,7 @@ export const CLOSING: readonly Scenario[] = [
       knob('think', 1, 10_000, 300, 'ms', t('how long the server thinks before it closes', '服务器在关闭之前考虑多久')),
     ],
     capture: 'normal_4seg',
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
@@ -49,7 +50,7 @@ export const CLOSING: readonly Scenario[] = [
       );
       stage.check(
         t('the server has nothing left', '服务器已不留任何状态'),
-        stage.server.stack.stats().connections === 0 && !stage.has('server', 'TIME-WAIT'),
+        stage.connections('server').length === 0 && !stage.has('server', 'TIME-WAIT'),
       );
     },
   },
@@ -66,6 +67,7 @@ export const CLOSING: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.6', 'RFC 9293 §3.10.7.4, eighth'],
     knobs: [DELAY],
     capture: 'three_seg_close',
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
@@ -93,6 +95,7 @@ export const CLOSING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.6'],
     knobs: [DELAY],
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
@@ -121,6 +124,8 @@ export const CLOSING: readonly Scenario[] = [
       knob('bytes', 1, 100_000, 5000, 'bytes', t('what the server still has to send', '服务器还要发送的数据量')),
     ],
     capture: 'half_close',
+    linux: { sides: ['server', 'client'], differs: ['acks'] },
+    setting: WIRE,
     async script(stage) {
       const { client, server } = await stage.open();
       await client.write('question');
@@ -151,12 +156,13 @@ export const CLOSING: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.6, figure 13', 'RFC 9293 §3.10.7.4, eighth'],
     knobs: [{ ...DELAY, from: 1 }],
     capture: 'simultaneous_close',
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
       client.close();
       server.close();
-      await stage.net.sleep(stage.delay + 1);
+      await stage.net.sleep(1.5 * stage.delay);
       stage.check(
         t('both are in CLOSING when the FINs have arrived', 'FIN 到达后双方都处于 CLOSING'),
         stage.state(client) === 'CLOSING' && stage.state(server) === 'CLOSING',
@@ -178,6 +184,7 @@ export const CLOSING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.9.1.3', 'RFC 9293 §3.6'],
     knobs: [DELAY],
+    linux: { sides: ['server', 'client'], differs: ['acks'] },
     async script(stage) {
       const { client, server } = await stage.open();
       stage.api('client', 'write("bye"), close()');
@@ -207,6 +214,7 @@ export const CLOSING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.9.1.4'],
     knobs: [DELAY],
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       stage.api('client', 'write("FIN")');
@@ -238,10 +246,11 @@ export const CLOSING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.4', 'RFC 9293 §3.3.1 (SEG.LEN)'],
     knobs: [DELAY, knob('bytes', 1, 1400, 100, 'bytes', t('text before the FIN', 'FIN 之前的数据量'))],
+    linux: { sides: ['server', 'client'], differs: ['acks'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
-      client.tcp.setCork(true);
+      client.setCork(true);
       client.offer(stage.knob('bytes'));
       client.close();
       const heard = await server.readAll();

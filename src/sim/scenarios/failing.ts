@@ -1,6 +1,6 @@
 import { Firewall } from '../middlebox/firewall.ts';
-import type { SimSocket } from '../socket.ts';
-import { DELAY, knob, type Scenario, SECOND } from './scenario.ts';
+import type { StageSocket } from './parties.ts';
+import { configured, DELAY, knob, type Scenario, SECOND } from './scenario.ts';
 import { t } from './text.ts';
 
 /** Connections that live long, and how they come to grief. */
@@ -15,12 +15,13 @@ export const FAILING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.8.4 (MUST-25)'],
     knobs: [DELAY, knob('days', 1, 3650, 30, 'days', t('how long nothing is said', '沉默多久'))],
+    linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
       const before = stage.sent.length;
       stage.link.cut();
-      await stage.sleep(86_400_000 * stage.knob('days'));
+      await stage.idle(86_400_000 * stage.knob('days'));
       stage.check(t('not one packet', '一个包都没有'), stage.sent.length === before);
       stage.check(
         t('both ESTABLISHED', '双方仍是 ESTABLISHED'),
@@ -43,20 +44,23 @@ export const FAILING: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.8.3', 'RFC 5382 §5', 'RFC 9293 §3.5.1'],
     knobs: [
       DELAY,
-      knob('idle', 1, 120, 60, 'min', t('when it forgets', '多久忘掉')),
+      knob('idle', 1, 7200, 3600, 's', t('when it forgets', '多久忘掉')),
+      knob('retries', 3, 20, 15, 'times', t('tcp_retries2', 'tcp_retries2')),
       knob('reset', 0, 1, 0, '0 | 1', t('it answers RST', '它回 RST')),
     ],
     capture: 'firewall_idle_drop',
+    linux: { sides: ['server'], knobs: { idle: 1, retries: 3 } },
     setting: (value) => ({
+      server: configured({ tcp_retries2: value('retries') }),
       link: {
         delay: value('delay') * 1000,
-        middleboxes: [new Firewall({ idle: `${value('idle')}min`, answer: value('reset') === 1 ? 'reset' : 'drop' })],
+        middleboxes: [new Firewall({ idle: `${value('idle')}s`, answer: value('reset') === 1 ? 'reset' : 'drop' })],
       },
     }),
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
-      await stage.sleep(60_000 * stage.knob('idle') + 1000);
+      await stage.sleep(1000 * stage.knob('idle') + 1000);
       stage.api('server', 'write()');
       server.offer('news');
       const began = stage.net.elapsed;
@@ -67,7 +71,10 @@ export const FAILING: readonly Scenario[] = [
         return;
       }
       stage.check(t('the server gives up', '服务器最终放弃'), failure === 'timed out');
-      stage.check(t('after more than ten minutes of repeating', '重传了十多分钟之后'), took > 600 * SECOND);
+      stage.check(
+        t('after many retransmissions, each wait twice the one before', '重传多次之后，每次等待翻倍'),
+        took > 0.2 * 2 ** Math.min(stage.knob('retries'), 10) * SECOND,
+      );
       stage.check(t('the client still believes', '客户端仍以为连接还在'), stage.state(client) === 'ESTABLISHED');
     },
   },
@@ -87,11 +94,12 @@ export const FAILING: readonly Scenario[] = [
       knob('probes', 1, 20, 3, 'times', t('how many probes we watch', '观察几次探测')),
     ],
     capture: 'keepalive_ok',
+    linux: { sides: ['server', 'client'], knobs: { time: 1, probes: 2 } },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
       const before = stage.sent.length;
-      client.tcp.setKeepAlive(true, stage.knob('time') * SECOND);
+      client.setKeepAlive(true, stage.knob('time') * SECOND);
       const period = stage.knob('time') * SECOND + 2 * stage.delay;
       await stage.net.sleep((stage.knob('probes') + 0.5) * period);
       const since = stage.sent.slice(before);
@@ -123,11 +131,12 @@ export const FAILING: readonly Scenario[] = [
       knob('probes', 1, 20, 9, 'times', t('unanswered probes', '无应答的探测次数')),
     ],
     capture: 'keepalive_dead_peer',
+    linux: { sides: ['client', 'server'], knobs: { time: 1, interval: 1, probes: 2 } },
     async script(stage) {
       const { client } = await stage.open();
       await stage.quiet();
       const [time, interval, probes] = [stage.knob('time'), stage.knob('interval'), stage.knob('probes')];
-      client.tcp.setKeepAlive(true, time * SECOND, interval * SECOND, probes);
+      client.setKeepAlive(true, time * SECOND, interval * SECOND, probes);
       stage.server.crash();
       stage.say(t('The server has lost its power. Nobody is told.', '服务器断电了，没有人得到通知。'));
       const failure = await client.closed;
@@ -154,6 +163,7 @@ export const FAILING: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.5.1', 'RFC 9293 §3.10.7.1'],
     knobs: [DELAY, knob('down', 1, 86_400, 600, 's', t('how long it is down', '停机多久'))],
     capture: 'crash_and_reboot',
+    linux: { sides: ['server', 'client'], knobs: { down: 1 } },
     async script(stage) {
       const { client } = await stage.open();
       await stage.quiet();
@@ -184,12 +194,14 @@ export const FAILING: readonly Scenario[] = [
     knobs: [
       DELAY,
       knob('clients', 1, 100, 5, 'each way', t('clients that are treated each way', '每种方式的客户端数量')),
+      knob('fin_timeout', 1, 300, 60, 's', t('tcp_fin_timeout of the server', '服务器的 tcp_fin_timeout')),
     ],
-    capture: 'idle_clients_hold_server',
+    setting: (value) => ({ server: configured({ tcp_fin_timeout: value('fin_timeout') * SECOND }) }),
+    linux: { sides: ['server'], knobs: { fin_timeout: 3 }, differs: ['acks'] },
     async script(stage) {
       const listener = stage.server.listen(80);
       const n = stage.knob('clients');
-      const ways: readonly ((s: SimSocket) => void)[] = [(s) => s.end(), (s) => s.close(), (s) => s.abort()];
+      const ways: readonly ((s: StageSocket) => void)[] = [(s) => s.end(), (s) => s.close(), (s) => s.abort()];
       for (const end of ways) {
         for (let i = 0; i < n; i++) {
           stage.client.connect(stage.server, 80);
@@ -201,12 +213,12 @@ export const FAILING: readonly Scenario[] = [
         t('the aborted ones are gone at once', '被中止的立即消失'),
         stage.count('server', 'FIN-WAIT-2') === 2 * n,
       );
-      await stage.sleep(61_000);
+      await stage.sleep(1000 * stage.knob('fin_timeout') + 1000);
       stage.check(
-        t('the closed ones after a minute', '已关闭的一分钟后消失'),
+        t('the closed ones after tcp_fin_timeout', '已关闭的在 tcp_fin_timeout 之后消失'),
         stage.count('server', 'FIN-WAIT-2') === n,
       );
-      await stage.sleep(3_600_000);
+      await stage.idle(3_600_000);
       stage.check(t('the half-closed ones stay', '半关闭的一直保留'), stage.count('server', 'FIN-WAIT-2') === n);
     },
   },
@@ -220,6 +232,7 @@ export const FAILING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.9.1.4', 'RFC 9110'],
     knobs: [DELAY, knob('idle', 1, 600, 15, 's', t('how long the server waits', '服务器等待多久'))],
+    linux: { sides: ['server', 'client'], knobs: { idle: 1 } },
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.sleep(1000 * stage.knob('idle'));
@@ -241,6 +254,7 @@ export const FAILING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9112 §9.3', 'RFC 9293 §3.8.4'],
     knobs: [DELAY, knob('requests', 2, 100, 10, 'requests', t('how many requests', '请求数量'))],
+    linux: { sides: ['server', 'client'], knobs: { requests: 3 }, differs: ['acks'] },
     async script(stage) {
       const n = stage.knob('requests');
       const listener = stage.server.listen(80);
@@ -248,11 +262,11 @@ export const FAILING: readonly Scenario[] = [
         for (let question = await s.read(); question !== null; question = await s.read()) await s.write('answer');
         s.close();
       });
-      const ask = async (s: SimSocket) => {
+      const ask = async (s: StageSocket) => {
         await s.write('question');
         await s.read();
       };
-      const hangUp = async (s: SimSocket) => {
+      const hangUp = async (s: StageSocket) => {
         s.close();
         await s.closed;
       };
@@ -268,7 +282,7 @@ export const FAILING: readonly Scenario[] = [
           await hangUp(socket);
         }
       });
-      stage.check(t('a TIME-WAIT each', '每个连接留下一个 TIME-WAIT'), stage.client.stack.stats().timeWait === n);
+      stage.check(t('a TIME-WAIT each', '每个连接留下一个 TIME-WAIT'), stage.count('client', 'TIME-WAIT') === n);
       const long = await measure(async () => {
         const socket = stage.client.connect(stage.server, 80);
         for (let i = 0; i < n; i++) await ask(socket);

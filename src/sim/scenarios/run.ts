@@ -1,14 +1,25 @@
 import { linux, type ProfileName, profiles } from '../../tcp/config.ts';
 import type { Recorder } from '../../trace/recorder.ts';
 import { TraceDigest } from '../digest.ts';
-import type { HostOptions } from '../host.ts';
-import { Network, type NetworkOptions } from '../network.ts';
+import type { SimGate } from '../gate.ts';
+import { type HostOptions, SimHost } from '../host.ts';
+import { Network, type NetworkOptions, type Pace } from '../network.ts';
 import { recordBetween } from '../record.ts';
 import type { PacketObserver } from '../wire.ts';
 import { type MutationName, mutate, mutation } from './mutations.ts';
+import type { StageHost } from './parties.ts';
 import type { Knob, Scenario } from './scenario.ts';
-import { Stage, type StageCheck } from './stage.ts';
+import { type Sent, type Side, Stage, type StageCheck } from './stage.ts';
 import type { Language } from './text.ts';
+
+/** A host of a scenario that is not simulated: the scenario is run in real time. */
+export interface Outside {
+  readonly side: Side;
+  readonly pace: Pace;
+  /** Makes it, behind the gate. `now`: the network's clock, µs. `mtu`: of the link there. */
+  attach(gate: SimGate, now: () => number, options: HostOptions, mtu: number): StageHost;
+  close(): void;
+}
 
 export interface RunOptions {
   readonly seed?: number;
@@ -20,7 +31,14 @@ export interface RunOptions {
   readonly settle?: NetworkOptions['settle'];
   /** Sees all packets, from the first on. */
   readonly observer?: PacketObserver;
+  /** In place of one of the two simulated hosts. It is closed at the end. */
+  readonly outside?: Outside;
+  /** As short as it has to be in real time: for the same story as with `outside`. */
+  readonly brief?: boolean;
 }
+
+/** How late things may be in real time, µs: for a machine that is busy. */
+const SLACK = 320_000;
 
 export interface ScenarioResult {
   readonly scenario: Scenario;
@@ -30,6 +48,8 @@ export interface ScenarioResult {
   /** What the script threw. */
   readonly error: unknown;
   readonly recorder: Recorder;
+  /** All segments that the two sent, in order. */
+  readonly sent: readonly Sent[];
   /** µs of virtual time. */
   readonly lasted: number;
   readonly segments: number;
@@ -45,28 +65,56 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   const { seed = 1, language = 'en', profile = 'linux', settle } = options;
   const knobs = setKnobs(scenario, options.knobs ?? {});
   const taken = options.mutation ? mutation(options.mutation)! : null;
-  const net = new Network({ seed, limit: '4000d', ...(settle !== undefined && { settle }) });
+  const { outside } = options;
+  const net = new Network({
+    seed,
+    limit: '4000d',
+    ...(settle !== undefined && { settle }),
+    ...(outside !== undefined && { pace: outside.pace }),
+  });
   const value = (name: string) => knobs.get(name)!;
   const setting = scenario.setting?.(value) ?? {};
   const host = (own: HostOptions | undefined): HostOptions => ({
     ...own,
     config: { ...(profile === 'linux' ? linux : profiles[profile]), ...own?.config, ...taken?.config },
   });
-  const client = net.host('client', host(setting.client));
-  const server = net.host('server', host(setting.server));
+  const make = (side: Side) => (outside?.side === side ? net.gate(side) : net.host(side, host(setting[side])));
+  const ends = { client: make('client'), server: make('server') };
   const delay = value('delay') * 1000;
-  const link = net.link(client, server, { delay, ...setting.link });
-  if (taken !== null) for (const one of [client, server]) mutate(one, taken);
+  const link = net.link(ends.client, ends.server, { delay, ...setting.link });
+  /** Whoever stands behind an end. */
+  const party = (side: Side): StageHost => {
+    const end = ends[side];
+    if (end instanceof SimHost) return end;
+    return outside!.attach(end, () => net.now, setting[side] ?? {}, link.mtu);
+  };
+  const client = party('client');
+  const server = party('server');
+  if (taken !== null) for (const one of [client, server]) if (one instanceof SimHost) mutate(one, taken);
   const digest = new TraceDigest();
   net.observe(digest.observer);
   if (options.observer !== undefined) net.observe(options.observer);
-  const recorder = recordBetween(net, client, server, { head: 256, tail: 4096, connections: 512 });
-  const stage = new Stage(net, { client, server, link }, recorder, knobs, language, taken?.name ?? null);
+  const recorder = recordBetween(net, ends.client, ends.server, { head: 256, tail: 4096, connections: 512 });
+  const stage = new Stage(
+    net,
+    { client, server, link },
+    recorder,
+    knobs,
+    language,
+    taken?.name ?? null,
+    outside === undefined && !options.brief ? 0 : SLACK,
+  );
   let error: unknown = null;
   try {
-    await net.run(() => scenario.script(stage));
+    await net.run(async () => {
+      await scenario.script(stage);
+      // What the last step has set off belongs to the picture.
+      await stage.quiet();
+    });
   } catch (thrown) {
     error = thrown;
+  } finally {
+    outside?.close();
   }
   return {
     scenario,
@@ -74,6 +122,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
     checks: stage.checks,
     error,
     recorder,
+    sent: stage.sent,
     lasted: net.elapsed,
     segments: net.counters.sent,
     lost: net.counters.lost,

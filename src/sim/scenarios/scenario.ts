@@ -2,7 +2,8 @@ import type { TcpConfig } from '../../tcp/config.ts';
 import type { HostOptions } from '../host.ts';
 import type { LinkOptions } from '../link.ts';
 import type { MutationName } from './mutations.ts';
-import type { Stage } from './stage.ts';
+import type { Side, Stage } from './stage.ts';
+import type { Difference } from './story.ts';
 import { type Text, t } from './text.ts';
 
 /** The parts of a connection's life, in the order of the catalogue. */
@@ -36,6 +37,16 @@ export interface Setting {
   readonly link?: LinkOptions;
 }
 
+/** How a scenario is played with Linux's own TCP at one end, in real time. */
+export interface OnLinux {
+  /** Which ends that can be; the first one where nobody chooses. */
+  readonly sides: readonly Side[];
+  /** Knobs that stand elsewhere, so that it takes seconds and not hours. */
+  readonly knobs?: Readonly<Record<string, number>>;
+  /** In what its segments may differ from those of the simulation. */
+  readonly differs?: readonly Difference[];
+}
+
 /** A behaviour of TCP as a story with two hosts, which is a test as well. */
 export interface Scenario {
   readonly name: string;
@@ -48,8 +59,10 @@ export interface Scenario {
   readonly knobs: readonly Knob[];
   /** Counterfactuals that are worth a look here. */
   readonly mutations?: readonly MutationName[];
-  /** The recording of two Linux kernels that shows the same. */
+  /** The recording of two Linux kernels that shows the same: test/fixtures/kernel-captures. */
   readonly capture?: string;
+  /** Absent where it needs what no kernel can be made to do, or hours. */
+  readonly linux?: OnLinux;
   setting?(knob: (name: string) => number): Setting;
   script(stage: Stage): Promise<void>;
 }
@@ -70,6 +83,9 @@ export function knob(name: string, from: number, to: number, value: number, unit
 
 export const SECOND = 1_000_000;
 export const MILLISECOND = 1000;
+
+/** A link on which segments that are sent together arrive one after the other, as on a wire: 100 Mbit/s. */
+export const WIRE = (value: (name: string) => number) => ({ link: { delay: value('delay') * 1000, rate: 100e6 } });
 
 /** A host with some things set. */
 export function configured(config: Partial<TcpConfig>): HostOptions {

@@ -1,5 +1,5 @@
 import type { Connection } from '../../stack/connection.ts';
-import { STATE_NAMES, type StateName } from '../../tcp/state.ts';
+import type { StateName } from '../../tcp/state.ts';
 import type { Tcb } from '../../tcp/tcb.ts';
 import type { SegmentRecord } from '../../trace/event.ts';
 import { flagWords } from '../../trace/event.ts';
@@ -7,13 +7,13 @@ import { copySegment, type Recorder } from '../../trace/recorder.ts';
 import { IpAddress } from '../../wire/address.ts';
 import { ACK, FIN, RST, Segment, SYN } from '../../wire/segment.ts';
 import { type Seq, seq } from '../../wire/seq.ts';
-import type { SimHost } from '../host.ts';
+import { SimHost } from '../host.ts';
 import type { Link } from '../link.ts';
 import type { Network } from '../network.ts';
 import { Sight, segmentFrame } from '../packet.ts';
-import type { SimListener, SimSocket } from '../socket.ts';
-import { bytesOf } from '../socket.ts';
+import { bytesOf, SimSocket } from '../socket.ts';
 import type { MutationName } from './mutations.ts';
+import type { StageHost, StageListener, StageRow, StageSocket } from './parties.ts';
 import type { Language, Text } from './text.ts';
 
 export type Side = 'client' | 'server';
@@ -30,6 +30,9 @@ export interface Sent {
   readonly time: number;
   readonly from: string;
   readonly segment: SegmentRecord;
+  readonly port: number;
+  /** The other end's port. */
+  readonly to: number;
   /** Why it never arrived; null where it did. */
   lost: string | null;
 }
@@ -56,8 +59,8 @@ export interface Forged {
 /** What a script has at hand. */
 export class Stage {
   readonly net: Network;
-  readonly client: SimHost;
-  readonly server: SimHost;
+  readonly client: StageHost;
+  readonly server: StageHost;
   readonly link: Link;
   readonly language: Language;
   readonly mutation: MutationName | null;
@@ -66,15 +69,18 @@ export class Stage {
   readonly sent: Sent[] = [];
   readonly #recorder: Recorder;
   readonly #knobs: ReadonlyMap<string, number>;
+  /** How late a real machine may be, µs; 0 in virtual time. */
+  readonly #slack: number;
   readonly #sight = new Sight();
 
   constructor(
     net: Network,
-    hosts: { readonly client: SimHost; readonly server: SimHost; readonly link: Link },
+    hosts: { readonly client: StageHost; readonly server: StageHost; readonly link: Link },
     recorder: Recorder,
     knobs: ReadonlyMap<string, number>,
     language: Language,
     mutation: MutationName | null,
+    slack = 0,
   ) {
     this.net = net;
     this.client = hosts.client;
@@ -82,6 +88,7 @@ export class Stage {
     this.link = hosts.link;
     this.language = language;
     this.mutation = mutation;
+    this.#slack = slack;
     this.#recorder = recorder;
     this.#knobs = knobs;
     net.observe(({ kind, time, frame, where, what }) => {
@@ -89,8 +96,9 @@ export class Stage {
       const { segment } = this.#sight.look(frame);
       if (segment === null) return;
       const record = copySegment(segment);
+      const { sourcePort: port, destinationPort: to } = segment;
       if (kind === 'sent') {
-        this.sent.push({ time: time - (net.now - net.elapsed), from: where, segment: record, lost: null });
+        this.sent.push({ time: time - (net.now - net.elapsed), from: where, segment: record, port, to, lost: null });
       } else {
         const gone = this.sent.findLast(
           (s) =>
@@ -131,7 +139,7 @@ export class Stage {
   }
 
   /** Client and server, connected. */
-  async open(port = 80): Promise<{ client: SimSocket; server: SimSocket; listener: SimListener }> {
+  async open(port = 80): Promise<{ client: StageSocket; server: StageSocket; listener: StageListener }> {
     const listener = this.server.listen(port);
     this.api('server', 'listen()');
     this.api('client', 'connect()');
@@ -143,11 +151,31 @@ export class Stage {
 
   /** Until all that is on its way has arrived: one and a half round trips and a bit. */
   quiet(): Promise<void> {
-    return this.net.sleep(3 * this.delay + 50_000);
+    return this.net.sleep(3 * this.delay + 50_000 + this.#slack / 4);
+  }
+
+  /** In virtual time: whether two times, µs, are the same. In real time the first may be late, as real machines are. */
+  same(time: number, expected: number): boolean {
+    return time >= expected - this.#slack / 4 && time <= expected + this.#slack;
+  }
+
+  /** A moment to wait until something has happened, µs: in real time a longer one. */
+  grace(moment: number): number {
+    return Math.max(moment, this.#slack / 3);
+  }
+
+  /** Whether time is virtual. */
+  get virtual(): boolean {
+    return this.#slack === 0;
   }
 
   sleep(milliseconds: number): Promise<void> {
     return this.net.sleep(milliseconds * 1000);
+  }
+
+  /** A time in which nothing is to happen, however long: in real time a short one has to do. */
+  idle(milliseconds: number, real = 1000): Promise<void> {
+    return this.sleep(this.virtual ? milliseconds : Math.min(milliseconds, real));
   }
 
   /** The segments a side sent whose flags are exactly these words, as `SYN, ACK`. All of them without words; PSH does not count. */
@@ -165,15 +193,33 @@ export class Stage {
   }
 
   count(side: Side, state: StateName): number {
-    return this[side].stack.connections().filter((row) => row.state === state).length;
+    return this[side].connections().filter((row) => row.state === state).length;
   }
 
-  tcb(socket: SimSocket): Tcb {
-    return (socket.tcp as Connection).tcb;
+  /** What a host still knows of: connections in the making or made. */
+  connections(side: Side): StageRow[] {
+    return this[side].connections().filter(({ state }) => state !== 'LISTEN' && state !== 'TIME-WAIT');
   }
 
-  state(socket: SimSocket): StateName {
-    return STATE_NAMES[socket.tcp.state];
+  state(socket: StageSocket): StateName {
+    return socket.state;
+  }
+
+  /** A host whose TCP is ours. */
+  ours(side: Side): SimHost {
+    const host = this[side];
+    if (!(host instanceof SimHost)) throw new Error(`the ${side} is not simulated here`);
+    return host;
+  }
+
+  /** A socket whose TCP is ours. */
+  inside(socket: StageSocket): SimSocket {
+    if (!(socket instanceof SimSocket)) throw new Error('this socket is not simulated');
+    return socket;
+  }
+
+  tcb(socket: StageSocket): Tcb {
+    return (this.inside(socket).tcp as Connection).tcb;
   }
 
   /** Puts a segment onto the link at a side, as if that side, or whoever, had sent it. */

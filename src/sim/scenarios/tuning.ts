@@ -1,6 +1,6 @@
 import { StackError } from '../../stack/socket.ts';
 import { diff } from '../../wire/seq.ts';
-import type { SimSocket } from '../socket.ts';
+import type { StageSocket } from './parties.ts';
 import { configured, DELAY, knob, type Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import { t } from './text.ts';
@@ -23,6 +23,7 @@ export const TUNING: readonly Scenario[] = [
       knob('closes', 1, 200, 5, 'connections', t('connections that are closed', '关闭的连接数')),
     ],
     capture: 'tw_buckets_overflow',
+    linux: { sides: ['client'] },
     setting: (value) => ({ client: configured({ tcp_max_tw_buckets: value('limit') }) }),
     async script(stage) {
       stage.server.listen(80).serve(async (s) => {
@@ -32,7 +33,7 @@ export const TUNING: readonly Scenario[] = [
       const ports: number[] = [];
       for (let i = 0; i < stage.knob('closes'); i++) ports.push(await shortLife(stage));
       const [limit, closes] = [stage.knob('limit'), stage.knob('closes')];
-      const waiting = stage.client.stack.connections().filter((row) => row.state === 'TIME-WAIT');
+      const waiting = stage.client.connections().filter((row) => row.state === 'TIME-WAIT');
       stage.check(t('as many wait as are allowed', '等待的恰为上限'), waiting.length === Math.min(limit, closes));
       stage.check(
         t('the oldest ones', '留下的是最早的'),
@@ -40,7 +41,7 @@ export const TUNING: readonly Scenario[] = [
       );
       stage.check(
         t('the others are counted', '其余的计入计数器'),
-        stage.client.stack.counters.TCPTimeWaitOverflow === Math.max(0, closes - limit),
+        stage.client.counter('TCPTimeWaitOverflow') === Math.max(0, closes - limit),
       );
     },
   },
@@ -55,6 +56,7 @@ export const TUNING: readonly Scenario[] = [
     ),
     rfc: ['RFC 6056', 'RFC 9293 §3.6'],
     knobs: [DELAY, knob('ports', 1, 200, 8, 'ports', t('how many the client may use', '客户端可用的端口数'))],
+    linux: { sides: ['client'] },
     setting: (value) => ({ client: configured({ ip_local_port_range: [40_000, 39_999 + value('ports')] }) }),
     async script(stage) {
       stage.server.listen(80).serve(async (s) => {
@@ -64,12 +66,13 @@ export const TUNING: readonly Scenario[] = [
       for (let i = 0; i < stage.knob('ports'); i++) await shortLife(stage);
       const refused = tryConnect(stage);
       stage.check(t('then there is no port left', '此后再没有可用端口'), refused === 'EADDRNOTAVAIL');
+      if (!stage.virtual) return;
       await stage.sleep(61_000);
       const later = tryConnect(stage);
       stage.check(t('until the wait is over', '等待结束后才有'), typeof later !== 'string');
       stage.check(
         t('the server had one port all the time', '服务器自始至终只用一个端口'),
-        new Set(stage.server.stack.connections().map((row) => row.localPort)).size === 1,
+        new Set(stage.server.connections().map((row) => row.localPort)).size === 1,
       );
     },
   },
@@ -89,7 +92,7 @@ export const TUNING: readonly Scenario[] = [
     ],
     async script(stage) {
       const listener = stage.server.listen(80);
-      const sockets: SimSocket[] = [];
+      const sockets: StageSocket[] = [];
       for (let i = 0; i < stage.knob('connections'); i++) {
         sockets.push(stage.client.connect(stage.server, 80));
         await listener.accept();
@@ -97,7 +100,7 @@ export const TUNING: readonly Scenario[] = [
       await stage.sleep(1000);
       const before = stage.sent.length;
       await stage.sleep(3_600_000 * stage.knob('hours'));
-      const { timers, buffered, connections } = stage.server.stack.stats();
+      const { timers, buffered, connections } = stage.ours('server').stack.stats();
       stage.check(t('no packets', '没有包'), stage.sent.length === before);
       stage.check(t('no timers and no buffers', '没有定时器，也不占缓冲区'), timers === 0 && buffered === 0);
       stage.check(t('all are there', '连接都还在'), connections === stage.knob('connections'));
@@ -114,6 +117,7 @@ export const TUNING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.7.4', 'RFC 896'],
     knobs: [DELAY, knob('nodelay', 0, 1, 0, '0 | 1', t('TCP_NODELAY', 'TCP_NODELAY'))],
+    linux: { sides: ['client'] },
     setting: () => ({ server: configured({ quickAcks: 0 }) }),
     async script(stage) {
       const { client, server } = await stage.open();
@@ -122,7 +126,7 @@ export const TUNING: readonly Scenario[] = [
       client.offer('hello');
       await server.read();
       await stage.sleep(500);
-      client.tcp.setNoDelay(stage.knob('nodelay') === 1);
+      client.setNoDelay(stage.knob('nodelay') === 1);
       const began = stage.net.elapsed;
       client.offer('head ');
       client.offer('body');
@@ -182,10 +186,10 @@ async function shortLife(stage: Stage): Promise<number> {
   socket.close();
   await socket.closed;
   await stage.quiet();
-  return socket.tcp.localPort;
+  return socket.localPort;
 }
 
-function tryConnect(stage: Stage): SimSocket | string {
+function tryConnect(stage: Stage): StageSocket | string {
   try {
     return stage.client.connect(stage.server, 80);
   } catch (error) {
