@@ -521,7 +521,7 @@ class Run {
 
   #code(code: string): void {
     const connection = this.#sockets.current ?? this.#connection;
-    if (connection !== null) tellTcpInfo(connection.tcb, connection.state, this.#names);
+    if (connection !== null) tellTcpInfo(connection.info(), connection.state, this.#names);
     else tellState(this.#sockets.listening ? LISTEN : CLOSED, this.#names);
     runCode(code, this.#names);
   }

@@ -248,6 +248,8 @@ export class Sockets {
     if (opening) return blocks ? null : error('EAGAIN');
     if (more) connection.setCork(true);
     connection.tcb.more = more;
+    // A call that waits goes on when it would be told.
+    if (done.bytes > 0 && connection.state >= ESTABLISHED && !connection.writable) return null;
     const taken = connection.send(new Uint8Array(length - done.bytes));
     if (!more && socket.options.get('TCP_CORK') !== 1 && connection.tcb.cork) connection.setCork(false);
     if (taken < 0) return error('EPIPE');
@@ -266,7 +268,7 @@ export class Sockets {
     const { state, tcb } = connection;
     const said: string[] = [];
     if (connection.readable > 0 || tcb.finReceived || state === CLOSED) said.push('POLLIN');
-    if (state >= ESTABLISHED ? connection.sendSpace > 0 : state === CLOSED) said.push('POLLOUT');
+    if (state >= ESTABLISHED ? connection.writable : state === CLOSED) said.push('POLLOUT');
     if (socket.error !== '') said.push('POLLERR');
     if (state === CLOSED) said.push('POLLHUP');
     if (tcb.finReceived || state === CLOSED) said.push('POLLRDHUP');
@@ -354,8 +356,7 @@ export class Sockets {
       case 'SO_RCVBUF':
         return { result: 0, out: connection?.tcb.receiveBuffer.capacity ?? config.receiveBuffer };
       case 'SO_SNDBUF':
-        // Linux books twice what was asked for.
-        return { result: 0, out: 2 * (connection?.tcb.sendBufferSize ?? config.sendBuffer) };
+        return { result: 0, out: connection?.tcb.sendBufferSize ?? config.sendBuffer };
       case 'TCP_MAXSEG': {
         const tcb = connection?.tcb;
         return { result: 0, out: tcb === undefined ? (socket.options.get(name) ?? 536) : tcb.sndMss };
@@ -419,9 +420,11 @@ const APPLY = new Map<string, (connection: Connection, value: number) => void>([
   [
     'SO_SNDBUF',
     (c, v) => {
-      c.tcb.sendBufferSize = v;
+      // Linux books twice what was asked for.
+      c.tcb.sendBufferSize = c.tcb.config.sendWholeBursts ? 2 * v : v;
     },
   ],
+  ['TCP_NOTSENT_LOWAT', (c, v) => c.setOptions({ notsentLowat: v })],
   [
     'IP_TTL',
     (c, v) => {

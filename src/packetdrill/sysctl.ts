@@ -102,6 +102,15 @@ const KNOWN: Readonly<Record<string, Apply>> = {
   'net.ipv4.tcp_syncookies': (c, v) => {
     c.tcp_syncookies = (v >= 0 && v <= 2 ? v : 1) as TcpConfig['tcp_syncookies'];
   },
+  'net.ipv4.tcp_notsent_lowat': (c, v) => {
+    c.tcp_notsent_lowat = v;
+  },
+  'net.ipv4.tcp_mtu_probing': (c, v) => {
+    c.tcp_mtu_probing = (v >= 0 && v <= 2 ? v : 0) as TcpConfig['tcp_mtu_probing'];
+  },
+  'net.ipv4.tcp_base_mss': (c, v) => {
+    c.tcp_base_mss = v;
+  },
   'net.ipv4.tcp_rfc1337': (c, v) => {
     c.tcp_rfc1337 = v !== 0;
   },

@@ -1,7 +1,9 @@
-import { flightSize } from '../tcp/output.ts';
+import type { TcpInfo } from '../stack/tcp-info.ts';
 import * as states from '../tcp/state.ts';
-import type { Tcb } from '../tcp/tcb.ts';
 import type { Names } from './code.ts';
+
+/** Linux's word for none. */
+const INFINITE = 0x7fffffff;
 
 const CONSTANTS: Readonly<Record<string, number>> = {
   TCP_CA_Open: 0,
@@ -15,7 +17,7 @@ const CONSTANTS: Readonly<Record<string, number>> = {
   TCPI_OPT_ECN: 8,
   TCPI_OPT_ECN_SEEN: 16,
   TCPI_OPT_SYN_DATA: 32,
-  TCP_INFINITE_SSTHRESH: 0x7fffffff,
+  TCP_INFINITE_SSTHRESH: INFINITE,
 };
 
 /** Linux's and FreeBSD's names for states; the values are ours, which is all that a script can compare. */
@@ -47,60 +49,29 @@ export function tellState(state: number, names: Names): void {
   names.set('tcpi_state', state);
 }
 
-/** Puts what TCP_INFO tells of a connection into a script's names, in Linux's units: segments and µs. */
-export function tellTcpInfo(tcb: Tcb, state: number, names: Names): void {
-  tellState(state, names);
-  const { scoreboard } = tcb;
-  const mss = Math.max(1, tcb.sndMss - (tcb.timestamps ? 12 : 0));
-  const segments = (bytes: number): number => Math.ceil(bytes / mss);
-  const ca =
-    tcb.recovery === 'fast'
-      ? 3
-      : tcb.recovery === 'timeout'
-        ? 4
-        : tcb.dupAcks > 0 || scoreboard.sackedBytes > 0
-          ? 1
-          : 0;
-  const info: Record<string, number> = {
-    ca_state: ca,
-    options:
-      (tcb.timestamps ? 1 : 0) | (tcb.sackOk ? 2 : 0) | (tcb.windowScaling ? 4 : 0) | (synTextTaken(tcb) ? 32 : 0),
-    snd_wscale: tcb.sndWindScale,
-    rcv_wscale: tcb.rcvWindScale,
-    rto: tcb.rto,
-    snd_mss: mss,
-    rcv_mss: tcb.peerSegment,
-    unacked: segments(flightSize(tcb)),
-    sacked: segments(scoreboard.sackedBytes),
-    lost: segments(scoreboard.lostBytes),
-    retrans: segments(scoreboard.retransmittedBytes),
-    retransmits: tcb.retries,
-    probes: tcb.persistBackoff,
-    backoff: tcb.retries,
-    snd_cwnd: Math.floor(tcb.cwnd / mss),
-    snd_ssthresh: tcb.ssthresh >= 0x7fffffff ? 0x7fffffff : Math.floor(tcb.ssthresh / mss),
-    rtt: tcb.srtt,
-    rttvar: tcb.rttvar,
-    // Our SYN, or what of text came with it, counts for one.
-    delivered:
-      (tcb.synAcked ? 1 : 0) +
-      segments(tcb.bytesAckedTotal - (tcb.fastOpen?.taken ? tcb.fastOpen.synText : 0)) +
-      segments(scoreboard.sackedBytes),
-    total_retrans: tcb.totalRetrans,
-    bytes_acked: tcb.bytesAckedTotal,
-    bytes_received: tcb.bytesReceived,
-    segs_out: tcb.segsOut,
-    segs_in: tcb.segsIn,
-    reordering: tcb.rack.reordering,
-    reord_seen: tcb.rack.reorderings,
-    min_rtt: tcb.rack.minRtt,
-    pmtu: tcb.pathMss + 40,
-    advmss: tcb.rcvMss,
-  };
-  for (const [name, value] of Object.entries(info)) names.set(`tcpi_${name}`, value);
-}
+/** Bits of `tcpi_options`. */
+const OPTIONS: Readonly<Record<string, number>> = {
+  timestamps: 1,
+  sack: 2,
+  wscale: 4,
+  ecn: 8,
+  accecn: 8,
+  syn_data: 32,
+};
+const CA_STATES = ['Open', 'Disorder', 'CWR', 'Recovery', 'Loss'];
+/** Linux tells these in milliseconds. */
+const IN_MS = new Set(['tcpi_last_data_sent', 'tcpi_last_data_recv', 'tcpi_last_ack_recv']);
 
-/** Text came on the SYN, and was taken. */
-function synTextTaken({ fastOpen }: Tcb): boolean {
-  return fastOpen !== null && (fastOpen.taken || fastOpen.accepted);
+/** Puts what TCP_INFO tells of a connection into a script's names, in Linux's units: segments, µs, and ms for how long ago something was. */
+export function tellTcpInfo(info: TcpInfo, state: number, names: Names): void {
+  for (const [name, value] of Object.entries(info)) {
+    if (typeof value !== 'number') continue;
+    names.set(name, IN_MS.has(name) ? Math.floor(value / 1000) : Math.min(value, INFINITE));
+  }
+  names.set('tcpi_ca_state', CA_STATES.indexOf(info.tcpi_ca_state));
+  names.set(
+    'tcpi_options',
+    info.tcpi_options.reduce((bits, option) => bits | OPTIONS[option]!, 0),
+  );
+  tellState(state, names);
 }

@@ -1,7 +1,7 @@
-import { sendRoom } from '../tcp/autotune.ts';
 import { setCongestion } from '../tcp/congestion/window.ts';
 import * as core from '../tcp/connection.ts';
 import * as notices from '../tcp/notices.ts';
+import { isWritable, sendRoom } from '../tcp/send-room.ts';
 import { CLOSED, STATE_NAMES, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { IpAddress } from '../wire/address.ts';
@@ -227,6 +227,9 @@ export class Connection implements TcpSocket {
       tcb.pathMss = Math.min(tcb.pathMss, maxSegment);
       tcb.sndMss = Math.min(tcb.sndMss, maxSegment);
     }
+    if (options.notsentLowat !== undefined) {
+      tcb.notsentLowat = options.notsentLowat || tcb.config.tcp_notsent_lowat;
+    }
     tcb.keepAliveTime = options.keepAliveTime ?? tcb.keepAliveTime;
     tcb.keepAliveInterval = options.keepAliveInterval ?? tcb.keepAliveInterval;
     tcb.keepAliveProbes = options.keepAliveProbes ?? tcb.keepAliveProbes;
@@ -259,6 +262,10 @@ export class Connection implements TcpSocket {
 
   get sendSpace(): number {
     return sendRoom(this.look());
+  }
+
+  get writable(): boolean {
+    return isWritable(this.tcb);
   }
 
   get readable(): number {

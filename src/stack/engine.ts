@@ -28,7 +28,7 @@ import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
 import { PassiveOpens } from './passive-open.ts';
-import { PathMtuCache } from './path-mtu.ts';
+import { deviceMss, PathMtuCache } from './path-mtu.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import type { ConnectOptions } from './socket.ts';
@@ -152,7 +152,7 @@ export class Engine implements Environment {
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
     // The text not acknowledged and no cookie, in answer to a SYN sent again: the first one did not come through.
     const taken = synAck.fastOpenLength > 0 || diff(synAck.ack, tcb.iss) > 1;
-    this.fastOpen.answered(tcb.remoteAddress, synAck, taken, tcb.synRetransmitted, now);
+    this.fastOpen.answered(tcb.remoteAddress, synAck, taken, tcb.totalRetrans > 0, now);
   }
 
   fastOpenVanished(_tcb: Tcb, now: number): void {
@@ -362,16 +362,15 @@ export class Engine implements Environment {
     return tcb;
   }
 
-  /** The text that a segment has room for, before options, bytes: by the device alone, which is what we announce (RFC 6691 §2; SHLD-6). */
+  /** What we announce, bytes of text before options: by the device (RFC 6691 §2; SHLD-6), or (`announcePathMss`) by the path. */
   rcvMss(tuple: FourTuple, port: Port): number {
-    const room = Math.max(1, Math.min(port.device.mtu, 65_535) - fixedHeaders(tuple.localAddress.family));
-    return this.config.maxMss > 0 ? Math.min(this.config.maxMss, room) : room;
+    return this.config.announcePathMss ? this.pathMss(tuple, port) : deviceMss(this.config, tuple, port);
   }
 
-  /** And by what is known of the path to there. */
+  /** What a segment has room for on the path to there, as far as it is known. */
   pathMss(tuple: FourTuple, port: Port): number {
     const known = this.pathMtus.get(tuple.remoteAddress, this.#now);
-    return Math.min(this.rcvMss(tuple, port), known - fixedHeaders(tuple.localAddress.family));
+    return Math.min(deviceMss(this.config, tuple, port), known - fixedHeaders(tuple.localAddress.family));
   }
 
   #adopt(tcb: Tcb, port: Port): Connection {

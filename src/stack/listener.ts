@@ -67,6 +67,7 @@ export class Listener implements TcpListener {
     const connection = this.#waiting.shift();
     if (connection === undefined) return null;
     connection.listener = null;
+    if (connection.tcb.fastOpen !== null) connection.tcb.fastOpen.inHand = true;
     this.#engine.settle(connection);
     return connection;
   }

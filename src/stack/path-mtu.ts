@@ -1,7 +1,17 @@
+import type { TcpConfig } from '../tcp/config.ts';
+import { fixedHeaders } from '../tcp/path-mtu.ts';
+import type { FourTuple } from '../tcp/trace.ts';
 import type { IpAddress } from '../wire/address.ts';
+import type { Port } from './port.ts';
 
 /** As many paths are remembered. */
 const MOST = 4096;
+
+/** The text that a segment has room for, before options, bytes: by the device alone. */
+export function deviceMss(config: TcpConfig, { localAddress }: FourTuple, { device }: Port): number {
+  const room = Math.max(1, Math.min(device.mtu, 65_535) - fixedHeaders(localAddress.family));
+  return config.maxMss > 0 ? Math.min(config.maxMss, room) : room;
+}
 
 /**
  * The MTUs of paths, by destination (RFC 1191 §6.1, RFC 8201 §5.3): what one connection has learnt the next one need not learn again. An entry ages:

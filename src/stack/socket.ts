@@ -14,13 +14,13 @@ export interface SocketEvents {
   onConnect?(): void;
   /** `receive()` has something. Called again only after `receive()` has returned null. */
   onReadable?(): void;
-  /** There is space again after a `send()` that did not take everything. */
+  /** There is space again after a `send()` that did not take everything: a third of the send buffer. */
   onWritable?(): void;
   /** The peer closed its direction: after what `receive()` still has, nothing more comes. */
   onEnd?(): void;
   /**
    * The connection is over: last call. `failure` is null after an orderly close in both directions (also when TIME-WAIT begins), else
-   * how it failed ('aborted' when this side did). Unread text received before a failure is gone, as with a kernel socket after RST.
+   * how it failed ('aborted' when this side did). Text that was received before the peer, the path or time failed can still be read.
    */
   onClose?(failure: Failure | null): void;
   /** ICMP errors, R1 retransmissions and urgent data (RFC 9293 §3.9.1.8, MUST-47), for whoever wants to know (SHLD-20). */
@@ -81,6 +81,8 @@ export interface TcpSocket {
   readonly unacknowledged: number;
   /** Free space of the send buffer, bytes. */
   readonly sendSpace: number;
+  /** Whether it is time to send more, as poll(2) would say: a third of the send buffer is free, and less than half of `notsentLowat` unsent. */
+  readonly writable: boolean;
   /** Bytes received in order and not read. */
   readonly readable: number;
   readonly bytesSent: number;

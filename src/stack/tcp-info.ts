@@ -1,8 +1,9 @@
+import { BUSY, limitTime, RWND_LIMITED, SNDBUF_LIMITED } from '../tcp/chrono.ts';
 import { ACC_ECN, NO_ECN } from '../tcp/ecn-mode.ts';
 import { effectiveMss } from '../tcp/mss.ts';
 import { unsent } from '../tcp/output.ts';
 import type { StateName } from '../tcp/state.ts';
-import type { Tcb } from '../tcp/tcb.ts';
+import { NEVER, type Tcb } from '../tcp/tcb.ts';
 import { rcvWnd } from '../tcp/window.ts';
 import { diff } from '../wire/seq.ts';
 
@@ -20,7 +21,7 @@ export interface TcpInfo {
   readonly tcpi_retransmits: number;
   readonly tcpi_probes: number;
   readonly tcpi_backoff: number;
-  /** What the SYNs agreed on: of `timestamps`, `sack`, `wscale`, `ecn`, `accecn`. */
+  /** What the SYNs agreed on: of `timestamps`, `sack`, `wscale`, `ecn`, `accecn`; and `syn_data`: a SYN's text was taken (Fast Open). */
   readonly tcpi_options: readonly string[];
   readonly tcpi_snd_wscale: number;
   readonly tcpi_rcv_wscale: number;
@@ -36,6 +37,7 @@ export interface TcpInfo {
   readonly tcpi_retrans: number;
   /** How long ago, µs. */
   readonly tcpi_last_data_sent: number;
+  readonly tcpi_last_data_recv: number;
   readonly tcpi_last_ack_recv: number;
   readonly tcpi_pmtu: number;
   readonly tcpi_advmss: number;
@@ -47,6 +49,8 @@ export interface TcpInfo {
   readonly tcpi_snd_ssthresh: number;
   readonly tcpi_snd_cwnd: number;
   readonly tcpi_reordering: number;
+  /** How often reordering was seen. */
+  readonly tcpi_reord_seen: number;
   /** Room for text that we announce, and that the peer does. */
   readonly tcpi_rcv_space: number;
   readonly tcpi_snd_wnd: number;
@@ -57,6 +61,15 @@ export interface TcpInfo {
   readonly tcpi_bytes_sent: number;
   readonly tcpi_bytes_acked: number;
   readonly tcpi_bytes_received: number;
+  /** Segments that the peer has, our SYN among them. */
+  readonly tcpi_delivered: number;
+  /**
+   * µs in which something was queued or not acknowledged; and of them: the peer's window was in the way; all had been sent, and the application waited for
+   * room in the send buffer.
+   */
+  readonly tcpi_busy_time: number;
+  readonly tcpi_rwnd_limited: number;
+  readonly tcpi_sndbuf_limited: number;
   /** Bytes queued that were never sent. */
   readonly tcpi_notsent_bytes: number;
   readonly tcpi_segs_out: number;
@@ -71,13 +84,16 @@ const INFINITE_SSTHRESH = 0x7fffffff;
 export function tcpInfo(tcb: Tcb, state: StateName, now: number): TcpInfo {
   const { scoreboard, rack, config } = tcb;
   const mss = Math.max(1, effectiveMss(tcb));
+  const rwnd = limitTime(tcb, RWND_LIMITED, now);
+  const sndbuf = limitTime(tcb, SNDBUF_LIMITED, now);
   const segments = (bytes: number): number => Math.ceil(bytes / mss);
   return {
     tcpi_state: state,
     tcpi_ca_state: caState(tcb),
     tcpi_retransmits: tcb.retries,
     tcpi_probes: Math.max(tcb.persistBackoff, tcb.keepAliveSent),
-    tcpi_backoff: Math.max(tcb.retries, tcb.persistBackoff),
+    // While it is our own device that refuses, nothing backs off.
+    tcpi_backoff: Math.max(tcb.retries, tcb.refusedSince === NEVER ? tcb.persistBackoff : 0),
     tcpi_options: options(tcb),
     tcpi_snd_wscale: tcb.sndWindScale,
     tcpi_rcv_wscale: tcb.rcvWindScale,
@@ -90,6 +106,7 @@ export function tcpInfo(tcb: Tcb, state: StateName, now: number): TcpInfo {
     tcpi_lost: segments(scoreboard.lostBytes),
     tcpi_retrans: segments(scoreboard.retransmittedBytes),
     tcpi_last_data_sent: Math.max(0, now - tcb.lastSendTime),
+    tcpi_last_data_recv: Math.max(0, now - tcb.lastTextReceived),
     tcpi_last_ack_recv: Math.max(0, now - tcb.lastHeard),
     tcpi_pmtu: tcb.pathMss + (tcb.localAddress.family === 4 ? 40 : 60),
     tcpi_advmss: tcb.rcvMss,
@@ -99,6 +116,7 @@ export function tcpInfo(tcb: Tcb, state: StateName, now: number): TcpInfo {
     tcpi_snd_ssthresh: tcb.ssthresh >= INFINITE_SSTHRESH ? Number.POSITIVE_INFINITY : Math.floor(tcb.ssthresh / mss),
     tcpi_snd_cwnd: Math.floor(tcb.cwnd / mss),
     tcpi_reordering: rack.reordering,
+    tcpi_reord_seen: rack.reorderings,
     tcpi_rcv_space: rcvWnd(tcb),
     tcpi_snd_wnd: tcb.sndWnd,
     tcpi_total_retrans: tcb.totalRetrans,
@@ -106,6 +124,14 @@ export function tcpInfo(tcb: Tcb, state: StateName, now: number): TcpInfo {
     tcpi_bytes_sent: tcb.bytesSent,
     tcpi_bytes_acked: tcb.bytesAckedTotal,
     tcpi_bytes_received: tcb.bytesReceived,
+    // Our SYN, or what of text came with it, counts for one.
+    tcpi_delivered:
+      (tcb.synAcked ? 1 : 0) +
+      segments(tcb.bytesAckedTotal - (tcb.fastOpen?.taken ? tcb.fastOpen.synText : 0)) +
+      segments(scoreboard.sackedBytes),
+    tcpi_busy_time: rwnd + sndbuf + limitTime(tcb, BUSY, now),
+    tcpi_rwnd_limited: rwnd,
+    tcpi_sndbuf_limited: sndbuf,
     tcpi_notsent_bytes: Math.max(0, unsent(tcb)),
     tcpi_segs_out: tcb.segsOut,
     tcpi_segs_in: tcb.segsIn,
@@ -126,5 +152,6 @@ function options(tcb: Tcb): string[] {
   if (tcb.sackOk) agreed.push('sack');
   if (tcb.windowScaling) agreed.push('wscale');
   if (tcb.ecn !== NO_ECN) agreed.push(tcb.ecn === ACC_ECN ? 'accecn' : 'ecn');
+  if (tcb.fastOpen?.taken || tcb.fastOpen?.accepted) agreed.push('syn_data');
   return agreed;
 }

@@ -19,6 +19,8 @@ export interface TcpOptions {
   readonly linger?: 0 | null;
   /** TCP_MAXSEG: the largest text of a segment that is sent, bytes; before the SYN also what is announced. */
   readonly maxSegment?: number;
+  /** TCP_NOTSENT_LOWAT: `send` takes no more while so much is unsent, bytes; 0: as the stack's settings say. */
+  readonly notsentLowat?: number;
   /** TCP_CONGESTION. */
   readonly congestionControl?: CongestionName;
   /** IP_TTL, IPV6_UNICAST_HOPS. */
@@ -36,6 +38,7 @@ export function checkTcpOptions(options: TcpOptions): void {
   between('keepAliveTime', options.keepAliveTime, 1, Number.MAX_SAFE_INTEGER);
   between('keepAliveInterval', options.keepAliveInterval, 1, Number.MAX_SAFE_INTEGER);
   between('userTimeout', options.userTimeout, 0, Number.MAX_SAFE_INTEGER);
+  between('notsentLowat', options.notsentLowat, 0, Number.MAX_SAFE_INTEGER);
   const { congestionControl } = options;
   if (congestionControl !== undefined && !CONGESTION_NAMES.includes(congestionControl)) {
     throw new RangeError(`congestionControl ${congestionControl}: choose one of ${CONGESTION_NAMES.join(', ')}`);

@@ -72,12 +72,6 @@ export function tuneSendBuffer(tcb: Tcb): void {
   if (wanted > tcb.sendBufferSize) tcb.sendBufferSize = Math.min(config.tcp_wmem[2], wanted);
 }
 
-/** How much of `length` bytes SEND takes now. With the stack's memory used up, no more than each connection is promised. */
-export function sendRoom(tcb: Tcb): number {
-  const size = tcb.env.memoryPressure === 2 ? Math.min(tcb.config.tcp_wmem[0], tcb.sendBufferSize) : tcb.sendBufferSize;
-  return Math.max(0, size - tcb.sendBuffer.length);
-}
-
 /** Whether text that arrives can be kept: with the stack's memory used up only what is in order, and as much of it as each connection is promised. */
 export function hasMemoryFor(tcb: Tcb, at: number): boolean {
   if (tcb.env.memoryPressure !== 2) return true;

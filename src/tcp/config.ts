@@ -94,6 +94,10 @@ export interface TcpConfig {
   /** What a connection may have even when memory is short, what it begins with, and what it may come to, bytes. Text only: Linux counts its overhead too. */
   readonly tcp_rmem: readonly [number, number, number];
   readonly tcp_wmem: readonly [number, number, number];
+  /** SEND takes no more while so much is unsent, bytes, and says that there is room when less than half of it is. */
+  readonly tcp_notsent_lowat: number;
+  /** SEND takes whole bursts: one that begins within the send buffer may end beyond it, as with Linux. */
+  readonly sendWholeBursts: boolean;
   /** Let the receive buffer grow with what the application reads in a round trip. */
   readonly tcp_moderate_rcvbuf: boolean;
   /**
@@ -169,6 +173,10 @@ export interface TcpConfig {
    * those that tell of a refusal, or of a path that goes in circles, as FreeBSD; none.
    */
   readonly icmpWhileOpening: 'any' | 'hard' | 'refusal' | 'none';
+  /** Whether the text of a SYN that crosses ours is kept for ESTABLISHED (RFC 9293 §3.10.7.3). Linux leaves it, to be sent again. */
+  readonly keepSynText: boolean;
+  /** Whether our SYN announces what is known of the path, as Linux and FreeBSD do, and not what the interface takes (RFC 6691 §2). */
+  readonly announcePathMss: boolean;
   /** Whether a SYN,ACK to a listener is answered by a RST (§3.10.7.2); FreeBSD is silent. */
   readonly resetSynAckToListen: boolean;
   /** Whether TIME-WAIT answers segments without an ACK; FreeBSD drops them. */
@@ -252,6 +260,8 @@ export const linux: TcpConfig = {
   tcp_rmem: [4096, 131_072, 32 * MIB],
   // More than Linux's 16 KiB and 4 MiB: only text counts here, and it should do for 10 Gbit/s over 20 ms.
   tcp_wmem: [4096, MIB, 32 * MIB],
+  tcp_notsent_lowat: Number.POSITIVE_INFINITY,
+  sendWholeBursts: false,
   tcp_moderate_rcvbuf: true,
   tcp_mem: [256 * MIB, 384 * MIB, 512 * MIB],
   maxHoles: 4096,
@@ -284,6 +294,8 @@ export const linux: TcpConfig = {
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 0.5 * SECOND,
   icmpWhileOpening: 'any',
+  keepSynText: true,
+  announcePathMss: false,
   resetSynAckToListen: true,
   answerTimeWaitWithoutAck: true,
   repeatFinInAcks: false,

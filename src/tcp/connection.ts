@@ -27,7 +27,17 @@ export { atEnd, urgentLeft };
 
 /** SEND, §3.10.2: see `events/send.ts`. With `copy` false, `bytes` must not change until acknowledged. */
 export function send(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: number): number {
-  const taken = queue(tcb, bytes, copy);
+  const { notsentLowat, config, cork } = tcb;
+  let taken = queue(tcb, bytes, copy);
+  if (taken > 0 && taken < bytes.length && (notsentLowat < NEVER || config.sendWholeBursts)) {
+    // What leaves makes room for more, in full segments while there is more.
+    tcb.cork = true;
+    for (let more = taken; more > 0; taken += more) {
+      output(tcb, now);
+      more = queue(tcb, bytes.subarray(taken), copy);
+    }
+    tcb.cork = cork;
+  }
   if (taken > 0) output(tcb, now);
   return taken;
 }

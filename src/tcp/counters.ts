@@ -59,6 +59,8 @@ export class Counters {
   TCPDSACKUndo = 0;
   TCPLossUndo = 0;
   TCPFullUndo = 0;
+  /** SYN,ACKs that echoed a timestamp which was not ours; and older segments. */
+  PAWSActive = 0;
   PAWSEstab = 0;
   TCPHystartDelayDetect = 0;
   /** Reductions of cwnd because of congestion marks. */

@@ -59,6 +59,8 @@ const PARTS: readonly Part[] = [
         'pacingRate',
         'lastTextAt',
         'lastHeard',
+        'lastTextReceived',
+        'busyTime',
         'keepAliveAt',
       ],
     ],

@@ -1,3 +1,4 @@
+import { noteLimit } from './chrono.ts';
 import type { Failure } from './notices.ts';
 import { OVER } from './notices.ts';
 import { type Cause, CLOSED, LISTEN, SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
@@ -26,7 +27,8 @@ export function finish(tcb: Tcb, cause: Cause, now: number): void {
 }
 
 /**
- * Deletes the TCB after a failure: queues flushed, the application told. A SYN-RECEIVED connection that a peer opened goes back to LISTEN
+ * Deletes the TCB after a failure: queues flushed, the application told. What was received and not read stays readable, as with a kernel's socket,
+ * unless it is the application that gives up (§3.10.5: it asks for no more). A SYN-RECEIVED connection that a peer opened goes back to LISTEN
  * instead, and the application, which has never heard of it, hears nothing (MUST-11).
  */
 export function fail(tcb: Tcb, failure: Failure, cause: Cause, now: number): void {
@@ -36,7 +38,7 @@ export function fail(tcb: Tcb, failure: Failure, cause: Cause, now: number): voi
     return;
   }
   tcb.failure = failure;
-  tcb.receiveBuffer.clear();
+  if (failure === 'aborted') tcb.receiveBuffer.clear();
   end(tcb, cause, now);
 }
 
@@ -59,5 +61,6 @@ function end(tcb: Tcb, cause: Cause, now: number): void {
   tcb.sendBuffer.clear();
   tcb.scoreboard.clear();
   tcb.receiveBuffer.dropRuns();
+  noteLimit(tcb, now);
   if (!told) tcb.notices |= OVER;
 }

@@ -1,5 +1,7 @@
 import type { Segment } from '../wire/segment.ts';
+import { repeatLost } from './loss/repeat.ts';
 import { SipHash } from './siphash.ts';
+import type { Tcb } from './tcb.ts';
 import type { FourTuple } from './trace.ts';
 
 /**
@@ -25,6 +27,8 @@ export class FastOpen {
   cookie: Uint8Array | null;
   /** As a server: the SYN's cookie was ours. The connection is the application's already, and text may flow, before the handshake is done. */
   readonly accepted: boolean;
+  /** … and it has taken it: till then the opening is nobody's, and an ICMP error may end it. */
+  inHand = false;
   /** As a client: text that the SYN may carry, bytes, before options; 0 none. */
   readonly mss: number;
   /** Text that our SYN carried, and whether the peer took it all with the SYN. */
@@ -41,6 +45,25 @@ export class FastOpen {
   textOfSyn(queued: number, pathMss: number): number {
     return Math.max(0, Math.min(queued, Math.min(this.mss, pathMss) - OPTIONS));
   }
+
+  /** Whether the text of our SYN ended `offset` bytes after its start. */
+  endsAt(offset: number): boolean {
+    return this.synText > 0 && offset === this.synText;
+  }
+}
+
+/** Our SYN is acknowledged: what of its text is not is lost, and goes again as it was (§4.2.1). That is no congestion. */
+export function settleSynText(tcb: Tcb): void {
+  const { fastOpen, scoreboard, env } = tcb;
+  if (fastOpen === null || fastOpen.synText === 0) return;
+  if (tcb.sndUna === tcb.sndNxt) {
+    fastOpen.taken = true;
+    env.counters.TCPFastOpenActive++;
+    return;
+  }
+  env.counters.TCPFastOpenActiveFail++;
+  for (let i = 0; i < scoreboard.count; i++) scoreboard.markLost(scoreboard.at(i));
+  repeatLost(tcb);
 }
 
 /** A server's cookies (§4.1.2): a keyed hash of both addresses, nothing kept. The same as Linux's by the same key. */

@@ -1,4 +1,5 @@
 import { diff, type Seq, seq } from '../wire/seq.ts';
+import { repeatLost } from './loss/repeat.ts';
 import { LOST } from './loss/scoreboard.ts';
 import { TIMESTAMPS_LENGTH } from './mss.ts';
 import { fixedHeaders } from './path-mtu.ts';
@@ -117,9 +118,7 @@ export function probeLost(tcb: Tcb, probe: MtuProbe): boolean {
     const range = scoreboard.at(i);
     if (diff(range.end, probe.end) <= 0) scoreboard.markLost(range);
   }
-  tcb.recovery = 'timeout';
-  tcb.recover = tcb.sndNxt;
-  tcb.retransmitNow = true;
+  repeatLost(tcb);
   return true;
 }
 

@@ -1,9 +1,10 @@
 import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
 import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_TURN, noteAnswer } from './ack-policy.ts';
+import { noteLimit } from './chrono.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitOwedAck, emitSegment } from './emit.ts';
-import { flightSize, pipe } from './loss/pipe.ts';
+import { flightSize, pipe, unsent } from './loss/pipe.ts';
 import { notePrr } from './loss/prr.ts';
 import type { Sent } from './loss/scoreboard.ts';
 import { scheduleTailProbe, tailProbeSent } from './loss/tlp.ts';
@@ -11,25 +12,20 @@ import { noteRetransmission } from './loss/undo.ts';
 import { optionLength } from './mss.ts';
 import { type MtuProbe, probeSent, probeText } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
+import { WRITABLE } from './notices.ts';
 import { burstSize, notePaced, pacingHolds } from './pacing.ts';
 import { sackBlocksDue } from './sack.ts';
+import { FRAME_HEADERS, isWritable } from './send-room.ts';
 import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
 import { restartRetransmission } from './timers.ts';
 
-export { flightSize, pipe };
+export { flightSize, pipe, unsent };
 
 /** The output pass: decides what may leave now, and is the only place that moves SND.NXT. */
 
-/** Headers of a frame that stands for several segments, at most: IPv6 and TCP with all its options. */
-const HEADERS = 100;
 /** How long `cork` holds a short segment, µs. */
 const CORK_LIMIT = 200_000;
-
-/** Bytes queued and never sent. */
-export function unsent(tcb: Tcb): number {
-  return tcb.sendBuffer.length - (flightSize(tcb) - (tcb.synAcked ? 0 : 1) - (tcb.finSent ? 1 : 0));
-}
 
 /**
  * Our SYN, in SYN-SENT, or else our SYN,ACK; the first time or again. SND.NXT = ISS + 1 (RFC 9293 §3.10.1, §3.10.7.2, §3.10.7.3). With Fast
@@ -56,26 +52,14 @@ export function sendSyn(tcb: Tcb, now: number): void {
   scoreboard.push(start, tcb.sndNxt, now);
 }
 
-/** The peer's SYN came: what it did not acknowledge of our SYN's text is as if it had not been sent (RFC 7413 §4.2.1). */
-export function settleSynText(tcb: Tcb, now: number): void {
-  const sent = tcb.fastOpen?.synText ?? 0;
-  if (sent === 0) return;
-  const start = tcb.synAcked ? tcb.sndUna : add(tcb.iss, 1);
-  const lost = diff(tcb.sndNxt, start);
-  if (lost === 0) {
-    tcb.fastOpen!.taken = true;
-    tcb.env.counters.TCPFastOpenActive++;
-  } else tcb.env.counters.TCPFastOpenActiveFail++;
-  tcb.bytesSent -= lost;
-  tcb.sndNxt = start;
-  tcb.scoreboard.clear();
-  if (!tcb.synAcked) tcb.scoreboard.push(tcb.iss, start, now);
-  restartRetransmission(tcb, now);
-}
-
 /** Our SYN or SYN,ACK got lost, or so it seems: a lost one makes the initial window small (RFC 5681 §3.1). */
 export function resendSyn(tcb: Tcb, now: number): void {
   tcb.synRetransmitted = true;
+  repeatSyn(tcb, now);
+}
+
+/** The same, where it is known that no congestion was the reason. */
+export function repeatSyn(tcb: Tcb, now: number): void {
   // It may be the option that is not let through (RFC 7413 §4.1.3.1).
   if (tcb.fastOpen !== null) tcb.fastOpen.cookie = null;
   tcb.totalRetrans++;
@@ -106,7 +90,10 @@ export function output(tcb: Tcb, now: number): void {
     if (tcb.scoreboard.lostBytes > 0 && tcb.frto !== 'second') sendLost(tcb, now);
     if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
     watchWindow(tcb, now);
+    // What has left may be what the application waited for.
+    if (tcb.wantsWritable && tcb.notsentLowat < NEVER && isWritable(tcb)) tcb.notices |= WRITABLE;
   }
+  noteLimit(tcb, now);
   if (tcb.ackOwed >= ACK_TURN && tcb.state >= SYN_RECEIVED) emitOwedAck(tcb, now);
 }
 
@@ -140,7 +127,8 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): boolean {
   const text = range.length - (fin ? 1 : 0);
   const offset = diff(range.start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
   const last = offset + text === tcb.sendBuffer.length || (tcb.config.pushBursts && text > mss);
-  const flags = ACK | fin | (text > 0 && last ? PSH : 0);
+  const pushed = last || tcb.fastOpen?.endsAt(diff(range.end, tcb.iss) - 1);
+  const flags = ACK | fin | (text > 0 && pushed ? PSH : 0);
   if (!emitSegment(tcb, flags, range.start, offset, text, now)) return false;
   scoreboard.retransmitted(range, now, mss);
   const { segments } = range;
@@ -299,5 +287,5 @@ function segmentRoom(tcb: Tcb): number {
  */
 function burst(tcb: Tcb, mss: number): number {
   if (tcb.gsoMax === 0 || tcb.cwrDue) return mss;
-  return burstSize(tcb, Math.max(1, Math.floor((tcb.gsoMax - HEADERS) / mss)) * mss);
+  return burstSize(tcb, Math.max(1, Math.floor((tcb.gsoMax - FRAME_HEADERS) / mss)) * mss);
 }

@@ -1,6 +1,7 @@
+import { repeatLost } from './loss/repeat.ts';
 import { SACKED } from './loss/scoreboard.ts';
 import { TIMESTAMPS_LENGTH } from './mss.ts';
-import { ESTABLISHED } from './state.ts';
+import { ESTABLISHED, SYN_SENT } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
 /**
@@ -27,7 +28,8 @@ export function packetTooBig(tcb: Tcb, mtu: number, now: number): boolean {
   const { family } = tcb.localAddress;
   const headers = fixedHeaders(family);
   if (config.ip_no_pmtu_disc || tcb.sndUna === tcb.sndNxt) return false;
-  const current = Math.min(tcb.pathMss, tcb.sndMss) + headers;
+  // Before the peer's SYN there is no word of it yet.
+  const current = (tcb.state === SYN_SENT ? tcb.pathMss : Math.min(tcb.pathMss, tcb.sndMss)) + headers;
   const told = mtu > 0 ? mtu : (PLATEAUS.find((plateau) => plateau < current) ?? 0);
   if (told < (family === 4 ? LEAST_MTU_V4 : LEAST_MTU_V6)) return false;
   const next = family === 4 ? Math.max(told, config.min_pmtu) : told;
@@ -59,6 +61,7 @@ export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
     tcb.mtuProbe.high = Math.min(tcb.mtuProbe.high, mtu);
     tcb.mtuProbe.low = Math.min(tcb.mtuProbe.low, mtu);
   }
+  if (tcb.config.announcePathMss) tcb.rcvMss = Math.min(tcb.rcvMss, tcb.pathMss);
   tcb.env.pathMtuLowered?.(tcb, mtu, now);
   if (tcb.state < ESTABLISHED) return;
   const { scoreboard } = tcb;
@@ -70,10 +73,5 @@ export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
     scoreboard.markLost(range);
     lost = true;
   }
-  if (!lost) return;
-  tcb.recovery = 'timeout';
-  tcb.recover = tcb.sndNxt;
-  tcb.dupAcks = 0;
-  tcb.dupAckBytes = 0;
-  tcb.retransmitNow = true;
+  if (lost) repeatLost(tcb);
 }

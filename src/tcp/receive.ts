@@ -21,6 +21,7 @@ export function takeText(tcb: Tcb, at: number, bytes: Uint8Array, offset: number
   if (moved > 0) {
     tcb.rcvNxt = add(tcb.rcvNxt, moved);
     tcb.bytesReceived += moved;
+    tcb.lastTextReceived = tcb.lastHeard;
     tcb.notices |= READABLE;
     followEdge(tcb);
     // RCV.UP stays no further behind than the reader: 2^31 later it would look as if it were ahead.

@@ -2,6 +2,7 @@ import type { IpAddress } from '../wire/address.ts';
 import { type Seq, seq } from '../wire/seq.ts';
 import type { AccEcn } from './accecn.ts';
 import type { ReceiveSpace } from './autotune.ts';
+import { IDLE, type Limit } from './chrono.ts';
 import type { TcpConfig } from './config.ts';
 import type { CongestionControl, CongestionName } from './congestion/controller.ts';
 import { reno } from './congestion/reno.ts';
@@ -86,6 +87,8 @@ export class Tcb implements FourTuple {
   /** Text of the peer's SYN in a simultaneous open: it waits for ESTABLISHED. */
   synText: Uint8Array | null = null;
 
+  /** In SYN-SENT: when our first SYN left, µs. */
+  openedAt = 0;
   /** Our SYN has been acknowledged. Until then the send buffer starts at ISS + 1, later at SND.UNA. */
   synAcked = false;
   /** Our FIN has been sent (`output` only), and acknowledged. */
@@ -128,6 +131,8 @@ export class Tcb implements FourTuple {
   // Buffers.
   readonly sendBuffer = new SendBuffer();
   sendBufferSize: number;
+  /** TCP_NOTSENT_LOWAT: no more than that of it is to be unsent, bytes. */
+  notsentLowat: number;
   readonly receiveBuffer: ReceiveBuffer;
   /** Of `autotune.ts`. */
   receiveSpace: ReceiveSpace | null = null;
@@ -262,6 +267,14 @@ export class Tcb implements FourTuple {
   outputHeld = false;
 
   // Figures for `tcp_info`.
+  /** What sending waits for, since when, and how long it has waited for each (`chrono.ts` only). µs. */
+  limit: Limit = IDLE;
+  limitSince = 0;
+  busyTime = 0;
+  rwndLimited = 0;
+  sndbufLimited = 0;
+  /** When text last came in order, µs; the handshake at first. */
+  lastTextReceived = 0;
   bytesSent = 0;
   bytesAckedTotal = 0;
   bytesReceived = 0;
@@ -286,6 +299,7 @@ export class Tcb implements FourTuple {
     this.keepAliveProbes = config.tcp_keepalive_probes;
     this.ttl = config.ip_default_ttl;
     this.congestionName = config.tcp_congestion_control;
+    this.notsentLowat = config.tcp_notsent_lowat;
     this.sendBufferSize = config.sendBuffer || config.tcp_wmem[1];
     this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer || config.tcp_rmem[1], config.maxHoles);
     this.rto = config.rtoInitial;

@@ -41,6 +41,18 @@ export function updateRecent(tcb: Tcb, segment: Segment, now: number): void {
   }
 }
 
+/**
+ * Whether a SYN,ACK echoes a timestamp that no SYN of ours had: then it answers another one, whatever number it acknowledges, and is taken as one that
+ * acknowledges another (as Linux does; §3.2 has TSecr echo the SYN's).
+ */
+export function echoesOther(tcb: Tcb, segment: Segment, now: number): boolean {
+  if (!tcb.config.tcp_timestamps || !segment.hasTimestamps || segment.tsEcr === 0) return false;
+  const age = (timestampNow(tcb, now) - segment.tsEcr) | 0;
+  if (age >= 0 && age <= timestampTicks(now) - timestampTicks(tcb.openedAt)) return false;
+  tcb.env.counters.PAWSActive++;
+  return true;
+}
+
 /** §4.1: the round-trip time that an acknowledgment of new text echoes, µs; −1 where it echoes nothing sensible. */
 export function echoedRtt(tcb: Tcb, segment: Segment, now: number): number {
   if (!tcb.timestamps || !segment.hasTimestamps || segment.tsEcr === 0) return -1;

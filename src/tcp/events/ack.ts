@@ -1,7 +1,7 @@
 import { ACK, FIN, type Segment, SYN } from '../../wire/segment.ts';
 import { add, diff, ge, gt, lt } from '../../wire/seq.ts';
-import { delayAck } from '../ack-policy.ts';
-import { sendRoom, tuneSendBuffer } from '../autotune.ts';
+import { delayAck, oweAck } from '../ack-policy.ts';
+import { tuneSendBuffer } from '../autotune.ts';
 import { challengeAck } from '../challenge.ts';
 import { noteRoundTrip, settleWindow, startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
@@ -9,6 +9,7 @@ import { takeEcho } from '../ecn.ts';
 import { NO_ECN } from '../ecn-mode.ts';
 import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
+import { settleSynText } from '../fast-open.ts';
 import { pipe } from '../loss/pipe.ts';
 import { afterAck } from '../loss/recovery.ts';
 import { takeSackBlocks } from '../loss/sack.ts';
@@ -19,6 +20,8 @@ import { probeAcked, startProbing } from '../mtu-probe.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
 import { takeText } from '../receive.ts';
 import { measureRtt } from '../rtt.ts';
+import { noteDuplicate } from '../sack.ts';
+import { isWritable } from '../send-room.ts';
 import { CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { restartKeepAlive, restartRetransmission } from '../timers.ts';
@@ -36,7 +39,13 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
     setState(tcb, ESTABLISHED, 'rcv ACK of SYN', now);
     setSendWindow(tcb, segment, segmentWindow(tcb, segment));
     acknowledge(tcb, segment, now);
+    settleSynText(tcb);
     handshakeDone(tcb, now);
+    if (segment.has(SYN)) {
+      // The peer's SYN again (figure 8): it may be that our SYN,ACK, which has its ACK, is lost.
+      noteDuplicate(tcb, tcb.irs, tcb.rcvNxt);
+      oweAck(tcb);
+    }
     takeSynText(tcb, now);
     // A CLOSE that had to wait for this (§3.10.4).
     if (tcb.finQueued) setState(tcb, FIN_WAIT_1, 'CLOSE', now);
@@ -63,6 +72,9 @@ export function handshakeDone(tcb: Tcb, now: number): void {
   if (tcb.synRetransmitted && tcb.srtt === 0) tcb.rto = RTO_AFTER_LOST_SYN;
   if (tcb.config.tcp_mtu_probing === 2) startProbing(tcb, now);
   startWindow(tcb);
+  tcb.openedAt = 0;
+  tcb.lastTextReceived = now;
+  tcb.lastSendTime = Math.max(tcb.lastSendTime, now);
   restartKeepAlive(tcb, now);
   tcb.notices |= CONNECTED;
 }
@@ -162,6 +174,6 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, result: AckResult, now: number
   tcb.persistBackoff = 0;
   restartRetransmission(tcb, now);
   if (tcb.wantsWritable || sendBuffer.length + text > tcb.sendBufferSize >>> 1) tuneSendBuffer(tcb);
-  if (tcb.wantsWritable && sendRoom(tcb) > 0) tcb.notices |= WRITABLE;
+  if (tcb.wantsWritable && isWritable(tcb)) tcb.notices |= WRITABLE;
   return text;
 }

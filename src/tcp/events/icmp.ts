@@ -1,6 +1,6 @@
 import { fail } from '../ending.ts';
 import { ADVICE, type Failure } from '../notices.ts';
-import { output } from '../output.ts';
+import { output, repeatSyn } from '../output.ts';
 import { packetTooBig } from '../path-mtu.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -23,10 +23,14 @@ export interface IcmpError {
 export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
   if (tcb.state === CLOSED || tcb.state === LISTEN) return;
   if (error.failure === 'message too long') {
-    if (packetTooBig(tcb, error.mtu ?? 0, now)) output(tcb, now);
+    if (!packetTooBig(tcb, error.mtu ?? 0, now)) return;
+    // It was the text on our SYN that made it too long.
+    if (tcb.state === SYN_SENT && (tcb.fastOpen?.synText ?? 0) > 0) repeatSyn(tcb, now);
+    output(tcb, now);
     return;
   }
-  if (endsOpening(tcb, error) && (tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && !tcb.passive))) {
+  const ours = tcb.state === SYN_SENT || (tcb.state === SYN_RECEIVED && (!tcb.passive || isQueued(tcb)));
+  if (ours && endsOpening(tcb, error)) {
     tcb.env.counters.AttemptFails++;
     const { failure, hard } = error;
     // FreeBSD says so of what a filter prohibits, too.
@@ -39,10 +43,15 @@ export function icmpError(tcb: Tcb, error: IcmpError, now: number): void {
   tcb.notices |= ADVICE;
 }
 
+/** Accepted by Fast Open, and no application has it yet: whoever takes it learns that it failed, as with Linux. */
+function isQueued({ fastOpen }: Tcb): boolean {
+  return fastOpen?.accepted === true && !fastOpen.inHand;
+}
+
 function endsOpening(tcb: Tcb, { hard, refusal = false }: IcmpError): boolean {
   switch (tcb.config.icmpWhileOpening) {
     case 'any':
-      return tcb.state === SYN_SENT || hard;
+      return tcb.state === SYN_SENT || isQueued(tcb) || hard;
     case 'hard':
       return hard;
     case 'refusal':

@@ -13,6 +13,7 @@ export function openPassive(tcb: Tcb, now: number): void {
 export function openActive(tcb: Tcb, now: number, text?: Uint8Array): void {
   setState(tcb, SYN_SENT, 'active OPEN', now);
   tcb.passive = false;
+  tcb.openedAt = now;
   tcb.env.counters.ActiveOpens++;
   if (text !== undefined) send(tcb, text, true);
   startSending(tcb, tcb.env.initialSequence(tcb, now));

@@ -1,5 +1,5 @@
 import { add } from '../../wire/seq.ts';
-import { sendRoom } from '../autotune.ts';
+import { sendRoom } from '../send-room.ts';
 import { CLOSE_WAIT, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 

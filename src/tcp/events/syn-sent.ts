@@ -1,15 +1,17 @@
 import { ACK, FIN, RST, type Segment, SYN } from '../../wire/segment.ts';
-import { gt, le, lt } from '../../wire/seq.ts';
+import { gt, le } from '../../wire/seq.ts';
 import { oweAck } from '../ack-policy.ts';
 import type { DropReason } from '../drop.ts';
 import { emitResetFor } from '../emit.ts';
 import { fail } from '../ending.ts';
+import { settleSynText } from '../fast-open.ts';
 import { takeSynOptions } from '../options.ts';
-import { sendSyn, settleSynText } from '../output.ts';
+import { sendSyn } from '../output.ts';
 import { startReceiving } from '../receive.ts';
 import { ESTABLISHED, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { restartRetransmission } from '../timers.ts';
+import { echoesOther } from '../timestamps.ts';
 import { setSendWindow } from '../window.ts';
 import { acknowledge, handshakeDone } from './ack.ts';
 import { checkFin, processText } from './synchronized.ts';
@@ -18,7 +20,8 @@ import { checkFin, processText } from './synchronized.ts';
 export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   // First, the ACK bit.
   const acked = segment.has(ACK);
-  if (acked && (le(segment.ack, tcb.iss) || gt(segment.ack, tcb.sndNxt) || lt(segment.ack, tcb.sndUna))) {
+  const acceptable = gt(segment.ack, tcb.iss) && le(segment.ack, tcb.sndNxt) && !echoesOther(tcb, segment, now);
+  if (acked && !acceptable) {
     if (!segment.has(RST)) emitResetFor(tcb, segment.ack, now);
     return 'unacceptable ACK in SYN-SENT';
   }
@@ -40,7 +43,7 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
     setState(tcb, ESTABLISHED, 'rcv SYN,ACK', now);
     setSendWindow(tcb, segment, segment.wnd);
     acknowledge(tcb, segment, now);
-    settleSynText(tcb, now);
+    settleSynText(tcb);
     handshakeDone(tcb, now);
     oweAck(tcb);
     // Text that waited for this answers it; what the SYN carried in vain did not wait.
@@ -55,9 +58,8 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
   // A SYN alone: simultaneous open (§3.5, figure 8; MUST-10). Our SYN goes out again, now with an ACK.
   setState(tcb, SYN_RECEIVED, 'rcv SYN', now);
   setSendWindow(tcb, segment, segment.wnd);
-  settleSynText(tcb, now);
   // Its text waits for ESTABLISHED (§3.10.7.3).
-  if (segment.payloadLength > 0) {
+  if (segment.payloadLength > 0 && tcb.config.keepSynText) {
     tcb.synText = new Uint8Array(segment.payloadLength);
     segment.copyPayload(0, segment.payloadLength, tcb.synText, 0);
   }

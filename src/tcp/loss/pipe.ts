@@ -6,6 +6,11 @@ export function flightSize(tcb: Tcb): number {
   return diff(tcb.sndNxt, tcb.sndUna);
 }
 
+/** Bytes queued and never sent. */
+export function unsent(tcb: Tcb): number {
+  return tcb.sendBuffer.length - (flightSize(tcb) - (tcb.synAcked ? 0 : 1) - (tcb.finSent ? 1 : 0));
+}
+
 /**
  * Bytes taken to be in the network (RFC 6675 §4, SetPipe). It falls with every duplicate ACK, SACK or not: so the first two let new
  * text out, without a change of cwnd (limited transmit: RFC 3042 §2, RFC 6675 §5).

@@ -180,7 +180,8 @@ describe('RFC 9293 §3.5 opening from both sides', () => {
     t.state('SYN-RECEIVED');
     expect(t.told()).toEqual([]);
     t.peer('S. 0:0 ack 1 <mss 1460>');
-    t.expectSilence();
+    // §3.10.7.4, first: it repeats the SYN.
+    t.expect('. 1:1 ack 1');
     t.state('ESTABLISHED');
     expect(t.told()).toEqual(['CONNECTED']);
   });
