@@ -6,7 +6,7 @@ export { type Distribution, exponential, normal, pareto, uniform } from './distr
 export { CONFIGURATIONS, type Configuration, type Exploration, type ExploreOptions, explore } from './explore.ts';
 export { type Disturbance, describeFault, type Fault, type PacketFault } from './faults.ts';
 export { FrameFuzz, type FuzzResult } from './frame-fuzz.ts';
-export { capacity, expectedGoodput, type GoodputCase, measureGoodput } from './goodput.ts';
+export { capacity, type GoodputCase, goodputBounds, measureGoodput } from './goodput.ts';
 export { type HostOptions, SimHost } from './host.ts';
 export { type Direction, Link, type LinkOptions } from './link.ts';
 export { type GilbertElliott, gilbertElliott, type LossModel, randomLoss } from './loss.ts';

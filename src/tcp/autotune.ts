@@ -64,11 +64,12 @@ export function tuneReceiveBuffer(tcb: Tcb, now: number): void {
   space.since = now;
 }
 
-/** The application has more to send than the buffer holds, and ACKs come: room for two windows (Linux's `tcp_sndbuf_expand`). */
+/** The application has more to send than the buffer holds, and ACKs come: room for two windows, or three (Linux's `tcp_sndbuf_expand`). */
 export function tuneSendBuffer(tcb: Tcb): void {
   const { config } = tcb;
   if (config.sendBuffer !== 0 || (tcb.env.memoryPressure ?? 0) > 0) return;
-  const wanted = 2 * Math.max(tcb.cwnd, config.initialWindow * effectiveMss(tcb));
+  const windows = tcb.congestion.bufferedWindows ?? 2;
+  const wanted = windows * Math.max(tcb.cwnd, config.initialWindow * effectiveMss(tcb));
   if (wanted > tcb.sendBufferSize) tcb.sendBufferSize = Math.min(config.tcp_wmem[2], wanted);
 }
 

@@ -32,6 +32,8 @@ type Mode = 'STARTUP' | 'DRAIN' | 'PROBE_BW' | 'PROBE_RTT';
 export class Bbr implements CongestionControl {
   readonly name = 'bbr';
   readonly paces = true;
+  /** It goes on at full rate in recovery, while what was SACKed stays in the buffer. */
+  readonly bufferedWindows = 3;
   readonly sampler = new RateSampler();
   mode: Mode = 'STARTUP';
   /** Bottleneck bandwidth, bytes a second. */

@@ -10,6 +10,8 @@ export interface CongestionControl {
   readonly name: CongestionName;
   /** Its segments are spread over the round trip whatever `pacing` of the configuration says. */
   readonly paces?: true;
+  /** The send buffer has room for so many windows (Linux's `sndbuf_expand`), 2 where not given: one in flight, one that waits, and what SACK holds. */
+  readonly bufferedWindows?: number;
   /** The connection begins, or goes on with this algorithm. `cwnd` is set. */
   start?(tcb: Tcb, now: number): void;
   /** A round trip was measured; SND.UNA has moved already. */
