@@ -7,9 +7,16 @@ import type { Tcb } from './tcb.ts';
 /** Headers of a frame that stands for several segments, at most: IPv6 and TCP with all its options. */
 export const FRAME_HEADERS = 100;
 
-/** Bytes that the send buffer may hold. With the stack's memory used up no more than each connection is promised. */
-function bufferSize({ env, config, sendBufferSize }: Tcb): number {
-  return env.memoryPressure === 2 ? Math.min(config.tcp_wmem[0], sendBufferSize) : sendBufferSize;
+/**
+ * Bytes that the send buffer may hold. With the stack's memory used up no more than each connection is promised; where it gets short, what keeps two
+ * windows going, so that those who came first leave some to the others (Linux's `sk_stream_moderate_sndbuf`).
+ */
+function bufferSize({ env, config, sendBufferSize, cwnd }: Tcb): number {
+  if (env.memoryPressure === 2) return Math.min(config.tcp_wmem[0], sendBufferSize);
+  if (env.memoryPressure === 1 && config.sendBuffer === 0) {
+    return Math.min(sendBufferSize, Math.max(config.tcp_wmem[0], 2 * cwnd));
+  }
+  return sendBufferSize;
 }
 
 /** Bytes that SEND takes now, in one piece. What leaves then may make room for more. */
