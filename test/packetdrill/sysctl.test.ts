@@ -13,6 +13,12 @@ describe('sysctls', () => {
     const config = changed('sysctl -q net.ipv4.tcp_timestamps=0\nsysctl -q net.ipv4.tcp_ecn=1 net.ipv4.tcp_sack=0');
     expect(config).toEqual({ ...linux, tcp_timestamps: false, tcp_ecn: 1, tcp_sack: false });
   });
+  it('of the send buffer and of path MTU probing', () => {
+    const config = changed(
+      'sysctl -q net.ipv4.tcp_notsent_lowat=4000 net.ipv4.tcp_mtu_probing=2 net.ipv4.tcp_base_mss=512',
+    );
+    expect(config).toEqual({ ...linux, tcp_notsent_lowat: 4000, tcp_mtu_probing: 2, tcp_base_mss: 512 });
+  });
   it('as paths', () =>
     expect(changed('./set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0').tcp_timestamps).toBe(false));
   it('with words', () =>

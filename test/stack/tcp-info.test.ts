@@ -38,6 +38,21 @@ describe('tcpInfo', () => {
     expect(client.info().tcpi_last_data_sent).toBeGreaterThan(0);
   });
 
+  it('tells what sending waited for, and how long nothing has come', () => {
+    const { client, server, pair, run } = connected();
+    run(2 * SECOND);
+    // Nothing ever came: since the handshake.
+    expect(client.info().tcpi_last_data_recv).toBe(SECOND);
+    expect(client.info()).toMatchObject({ tcpi_busy_time: 0, tcpi_rwnd_limited: 0, tcpi_sndbuf_limited: 0 });
+    server.send(new Uint8Array(10));
+    run(3 * SECOND);
+    expect(client.info().tcpi_last_data_recv).toBe(SECOND);
+    pair.b.close();
+    client.send(new Uint8Array(5000));
+    run(4 * SECOND);
+    expect(client.info()).toMatchObject({ tcpi_busy_time: SECOND, tcpi_rwnd_limited: 0, tcpi_sndbuf_limited: 0 });
+  });
+
   it('tells of losses', () => {
     const { client, pair, run } = connected();
     pair.b.close();

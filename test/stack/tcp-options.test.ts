@@ -55,6 +55,18 @@ describe('TcpOptions', () => {
     }
   });
 
+  it('notsentLowat bounds what is queued and not sent, and writable says when there is room', () => {
+    const { client } = connected();
+    client.setOptions({ notsentLowat: 5000 });
+    expect(client.writable).toBe(true);
+    // cwnd is ten segments of 1448.
+    expect(client.send(new Uint8Array(100_000))).toBe(14_480 + 5000);
+    expect([client.info().tcpi_notsent_bytes, client.writable]).toEqual([5000, false]);
+    client.setOptions({ notsentLowat: 0 });
+    expect(client.send(new Uint8Array(100_000))).toBe(100_000);
+    expect(() => client.setOptions({ notsentLowat: -1 })).toThrow(/notsentLowat -1/);
+  });
+
   it('maxSegment bounds what is sent', () => {
     const { client, server, carried, run } = connected();
     client.setOptions({ maxSegment: 200 });

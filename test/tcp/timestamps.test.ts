@@ -14,6 +14,26 @@ describe('RFC 7323 §3 timestamps', () => {
     t.expect('R. 11:11 ack 1 <TS val 1000 ecr 77>');
   });
 
+  it('RFC 7323 §3.2: a SYN,ACK that echoes what no SYN of ours had answers another one: it is reset, and a later one is taken', () => {
+    const t = ladder({ role: 'active' });
+    t.expect('S 0:0 <mss 1460,sackOK,TS val 1000 ecr 0,wscale 5>');
+    t.expect('S 0:0 <mss 1460,sackOK,TS val 2000 ecr 0,wscale 5>', 1);
+    for (const ecr of [999, 2001, 9999, 0x80000000]) {
+      t.peer(`S. 0:0 ack 1 <mss 1460,TS val 77 ecr ${ecr}>`);
+      t.expect('R 1:1');
+      t.state('SYN-SENT');
+    }
+    expect(t.counters.PAWSActive).toBe(4);
+    // The first SYN's will do, and a peer that echoes nothing (§3.2: TSecr is 0 where there is nothing to echo).
+    t.peer('S. 0:0 ack 1 <mss 1460,TS val 77 ecr 1000>');
+    t.expect('. 1:1 ack 1');
+    const zero = ladder({ role: 'active' });
+    zero.expect('S 0:0');
+    zero.peer('S. 0:0 ack 1 <mss 1460,TS val 77 ecr 0>');
+    zero.expect('. 1:1 ack 1');
+    zero.state('ESTABLISHED');
+  });
+
   it('RFC 7323 §3.2: not offered, not used; switched off, not offered', () => {
     const t = established();
     t.user.send(1);

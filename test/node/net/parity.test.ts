@@ -53,4 +53,21 @@ describe('synfin/net does what node:net does', () => {
   it('with any schedule of two ends', { timeout: 120_000 + numRuns * 500 }, async () => {
     await fc.assert(fc.asyncProperty(schedule, compare), { numRuns, endOnFailure: false });
   });
+
+  it('where a reset comes behind text that is not read yet: the text first, then the error', {
+    timeout: 30_000,
+  }, async () => {
+    const step = (side: Side, action: Action): { side: Side; action: Action } => ({ side, action });
+    for (const size of [1000, 20_000]) {
+      const steps = [
+        step('client', { do: 'pause' }),
+        step('server', { do: 'write', size }),
+        step('server', { do: 'reset' }),
+        step('client', { do: 'resume' }),
+      ];
+      const whole = { allowHalfOpen: { client: true, server: true }, pauseOnConnect: false, flowing: true, steps };
+      await compare(whole);
+      expect(JSON.stringify(await run(synfinNet, whole))).toMatch(/ECONNRESET/);
+    }
+  });
 });
