@@ -18,7 +18,7 @@ export interface AckResult {
 }
 
 const LEAST_SLOTS = 4;
-/** An empty queue gives its records back when it has more. */
+/** A queue that becomes empty gives its records back where it has more, and used less than a quarter of them since it was empty last. */
 const KEPT_SLOTS = 256;
 /**
  * Ranges at most. A peer that SACKs every other segment splits ranges (CVE-2019-11478): beyond this only whole ranges are SACKed, which is
@@ -52,6 +52,8 @@ export class Scoreboard {
   count = 0;
   private slots: Sent[] = [];
   private head = 0;
+  /** The most ranges since the queue was empty. */
+  private peak = 0;
   /** Nothing before it is lost and still to be sent again. */
   private lostFrom: Seq = seq(0);
   private readonly result: AckResult = { acked: 0, delivered: 0, sampleTime: -1, retransmitted: false };
@@ -82,6 +84,7 @@ export class Scoreboard {
     sent.segment(mss);
     this.sampler?.sent(sent, now, this.count === 0);
     this.count++;
+    if (this.count > this.peak) this.peak = this.count;
   }
 
   /** `range` has been sent again, in segments of `mss`. */
@@ -112,8 +115,17 @@ export class Scoreboard {
       this.head = (this.head + 1) & (this.slots.length - 1);
       this.count--;
     }
-    if (this.count === 0 && this.slots.length > KEPT_SLOTS) this.slots = [];
+    if (this.count === 0) this.rest();
     return result;
+  }
+
+  /** Nothing is out. A stream that fills the same window again and again keeps what it needs for it. */
+  private rest(): void {
+    if (this.slots.length > KEPT_SLOTS && this.peak < this.slots.length >>> 2) {
+      this.slots = [];
+      this.head = 0;
+    }
+    this.peak = 0;
   }
 
   /** The first range is acknowledged up to `una`, inside it: it becomes shorter in place, as this is what most ACKs do. */

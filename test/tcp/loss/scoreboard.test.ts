@@ -218,4 +218,24 @@ describe('Scoreboard', () => {
     }
     expect(records.size).toBeLessThanOrEqual(8);
   });
+
+  it('keeps the records of a window that is filled again and again, and gives them back when it is not', () => {
+    const board = new Scoreboard();
+    let next = 0;
+    const window = (ranges: number): Set<unknown> => {
+      const records = new Set<unknown>();
+      for (let i = 0; i < ranges; i++, next += 100) {
+        board.push(at(next), at(next + 100), next, 100);
+        records.add(board.last);
+      }
+      board.acknowledge(at(next));
+      return records;
+    };
+    const first = window(1000);
+    for (let i = 0; i < 5; i++) for (const record of window(900)) first.add(record);
+    // The next power of two.
+    expect(first.size).toBeLessThanOrEqual(1024);
+    window(10);
+    expect([...window(900)].some((record) => first.has(record))).toBe(false);
+  });
 });
