@@ -1,6 +1,10 @@
 // Our stack against itself, in one process, over a link in memory: frames of one segment, checksums computed and verified.
 //
-//   node bench/memory.mjs [--dist DIRECTORY] [--seconds S] stream|crr|idle|time-wait|tables
+//   node --expose-gc bench/memory.mjs [--dist DIRECTORY] [--seconds S] [--count N] stream|crr|idle|time-wait|half-open|tables|million|keep-alive
+//
+// stream, crr: MiB/s (--gso: frames of 64 KiB without checksums) and connections/s. idle, time-wait, half-open (--six: IPv6): bytes for each of N.
+// tables: ns of a look-up and of a timer among N. million: what N idle connections and N in TIME-WAIT do to goodput and to the time of a request;
+// needs --max-old-space-size=8000. keep-alive: idle CPU with N keep-alive timers.
 //
 // Says one line of JSON. Nothing of the kernel's TCP is in it, and no device: the cost of the protocol itself.
 import { pathToFileURL } from 'node:url';
@@ -12,6 +16,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '2' },
     count: { type: 'string' },
     gso: { type: 'boolean', default: false },
+    six: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
@@ -180,21 +185,27 @@ async function idle() {
   };
 }
 
+/** Four-tuples of a server's port, of very many clients. */
+function tupleOf(i) {
+  const local = IpAddress.parse(values.six ? 'fd00::1' : '10.0.0.1');
+  const host = i >>> 15;
+  return {
+    localAddress: local,
+    localPort: 80,
+    remoteAddress: values.six ? new IpAddress(6, 0x20010db8, host, 7 * host, 1) : IpAddress.v4(0x0b000000 + host),
+    remotePort: 1024 + (i & 0x7fff),
+  };
+}
+
 async function timeWait() {
   const { TimeWaitTable } = await load('stack/time-wait.js');
   const { HalfSipHash } = await load('stack/half-siphash.js');
   const count = Number(values.count ?? 1_000_000);
   const before = held();
   const table = new TimeWaitTable(new HalfSipHash(new Uint8Array(8).fill(7)), count);
-  const local = IpAddress.parse('10.0.0.1');
+  let worst = 0;
   for (let i = 0; i < count; i++) {
-    const tuple = {
-      localAddress: local,
-      localPort: 80,
-      remoteAddress: IpAddress.v4(0x0b000000 + (i >>> 15)),
-      remotePort: 1024 + (i & 0x7fff),
-    };
-    table.add(tuple, {
+    const record = {
       sndNxt: i,
       rcvNxt: i,
       rcvWnd: 65_535,
@@ -203,9 +214,35 @@ async function timeWait() {
       tsRecent: i,
       tsOffset: 0,
       closeAt: 60e6 + i,
-    });
+    };
+    const tuple = tupleOf(i);
+    const from = performance.now();
+    table.add(tuple, record);
+    worst = Math.max(worst, performance.now() - from);
   }
-  return { 'bytes/entry': (held() - before) / table.count, entries: table.count };
+  return { 'bytes/entry': (held() - before) / table.count, entries: table.count, 'worst add, ms': worst };
+}
+
+async function halfOpen() {
+  const { HalfOpenTable } = await load('stack/half-open.js');
+  const { HalfSipHash } = await load('stack/half-siphash.js');
+  const count = Number(values.count ?? 1_000_000);
+  const before = held();
+  const table = new HalfOpenTable(new HalfSipHash(new Uint8Array(8).fill(7)));
+  const record = {
+    ...{ irs: 1, iss: 2, sndWnd: 64_240, sndMss: 1460, sndWindScale: 7, sackOk: true, timestamps: true, tsRecent: 3 },
+    ...{ tsOffset: 0, ecn: 0, synEcn: 0, retries: 0, retransmitted: false, deferred: false },
+    lastInvalidAck: Number.NEGATIVE_INFINITY,
+  };
+  let worst = 0;
+  for (let i = 0; i < count; i++) {
+    const tuple = tupleOf(i);
+    const one = { ...record, retransmitAt: 1e6 + i };
+    const from = performance.now();
+    table.add(tuple, one, 1, 0, i);
+    worst = Math.max(worst, performance.now() - from);
+  }
+  return { 'bytes/entry': (held() - before) / table.count, entries: table.count, 'worst add, ms': worst };
 }
 
 /** Time for one look-up, or one re-arming, with very many entries: in random order, and the same 64 again and again. */
@@ -258,13 +295,13 @@ async function tables() {
   };
 }
 
-const JOBS = { stream, crr, idle, 'time-wait': timeWait, tables };
+const JOBS = { stream, crr, idle, 'time-wait': timeWait, 'half-open': halfOpen, tables };
 const job = JOBS[positionals[0] ?? 'stream'];
 if (job === undefined) {
   console.error(`bench/memory.mjs: ${Object.keys(JOBS).join(' | ')}`);
   process.exit(2);
 }
-if (globalThis.gc === undefined && (job === idle || job === timeWait)) {
+if (globalThis.gc === undefined && job !== stream && job !== crr && job !== tables) {
   console.error('bench/memory.mjs: run it with node --expose-gc');
   process.exit(2);
 }

@@ -6,7 +6,7 @@ import { seq } from '../wire/seq.ts';
 import type { HalfSipHash } from './half-siphash.ts';
 import { RecordQueue, TupleRecords } from './records.ts';
 
-/** The words of a record: 48 bytes with its tuple, 72 for IPv6. */
+/** The words of a record: 40 bytes with its tuple, 52 for IPv6. Its listener and the device it came by are its tag. */
 const IRS = 0;
 const ISS = 1;
 const TS_RECENT = 2;
@@ -16,9 +16,7 @@ const SIZES = 3;
 const FLAGS = 4;
 /** When the SYN,ACK is due again, µs modulo 2^32. */
 const DUE = 5;
-/** Number of its listener, and of the device it came by. */
-const LISTENER = 6;
-const WORDS = 7;
+const WORDS = 6;
 
 const SCALING = 1 << 4;
 const SACK = 1 << 5;
@@ -103,10 +101,8 @@ export class HalfOpenTable {
     this.#now = now;
     const table = this.#of(tuple.localAddress.family);
     const { records } = table;
-    const id = records.add(tuple);
-    records.words[records.at(id) + LISTENER] = (listener << 16) | device;
+    const id = records.add(tuple, table.queue(retriesOf(record)), (listener << 16) | device);
     this.#write(table, id, record);
-    table.queue(this.#retries(table, id)).append(id);
   }
 
   tuple(family: 4 | 6, id: number): FourTuple {
@@ -115,11 +111,11 @@ export class HalfOpenTable {
 
   /** Number of its listener. */
   listener(family: 4 | 6, id: number): number {
-    return this.#word(family, id, LISTENER) >>> 16;
+    return this.#of(family).records.tag(id) >>> 16;
   }
 
   device(family: 4 | 6, id: number): number {
-    return this.#word(family, id, LISTENER) & 0xffff;
+    return this.#of(family).records.tag(id) & 0xffff;
   }
 
   retries(family: 4 | 6, id: number): number {
@@ -139,7 +135,7 @@ export class HalfOpenTable {
   read(family: 4 | 6, id: number, tsOffset: number): HalfOpenRecord {
     const { records } = this.#of(family);
     const at = records.at(id);
-    const w = records.words;
+    const w = records.words(id);
     const flags = w[at + FLAGS]!;
     const sizes = w[at + SIZES]!;
     return {
@@ -166,18 +162,13 @@ export class HalfOpenTable {
   update(family: 4 | 6, id: number, record: HalfOpenRecord, now: number): void {
     this.#now = now;
     const table = this.#of(family);
-    const before = this.#retries(table, id);
-    this.#write(table, id, record);
-    const after = this.#retries(table, id);
-    if (after === before) return;
-    table.queue(before).unlink(id);
-    table.queue(after).append(id);
+    const after = retriesOf(record);
+    const same = after === this.#retries(table, id);
+    this.#write(table, same ? id : table.records.move(id, table.queue(after)), record);
   }
 
   remove(family: 4 | 6, id: number): void {
-    const table = this.#of(family);
-    table.queue(this.#retries(table, id)).unlink(id);
-    table.records.remove(id);
+    this.#of(family).records.remove(id);
   }
 
   /** When `expire` has something to do, µs; Infinity where there is nothing. */
@@ -195,9 +186,7 @@ export class HalfOpenTable {
       // From the most retries down: what moves on is not met again.
       for (let i = table.queues.length - 1; i >= 0; i--) {
         const queue = table.queues[i]!;
-        while (queue.head >= 0 && this.#time(records.words[records.at(queue.head) + DUE]!) <= now) {
-          due(records.family, queue.head);
-        }
+        for (let id = queue.head; id >= 0 && this.#due(records, id) <= now; id = queue.head) due(records.family, id);
       }
     }
   }
@@ -211,7 +200,7 @@ export class HalfOpenTable {
   #write(table: Family, id: number, record: HalfOpenRecord): void {
     const { records } = table;
     const at = records.at(id);
-    const w = records.words;
+    const w = records.words(id);
     w[at + IRS] = record.irs as unknown as number;
     w[at + ISS] = record.iss as unknown as number;
     w[at + TS_RECENT] = record.tsRecent;
@@ -224,7 +213,7 @@ export class HalfOpenTable {
       (record.synEcn << SYN_ECN_SHIFT) |
       (record.retransmitted ? RETRANSMITTED : 0) |
       (record.deferred ? DEFERRED : 0) |
-      (Math.min(MOST_RETRIES, record.retries) << RETRIES_SHIFT) |
+      (retriesOf(record) << RETRIES_SHIFT) |
       (invalidTick(record.lastInvalidAck) << INVALID_SHIFT);
     w[at + DUE] = (record.retransmitAt % WRAP) | 0;
   }
@@ -232,18 +221,22 @@ export class HalfOpenTable {
   #nextOf({ records, queues }: Family): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { head } of queues) {
-      if (head >= 0) next = Math.min(next, this.#time(records.words[records.at(head) + DUE]!));
+      if (head >= 0) next = Math.min(next, this.#due(records, head));
     }
     return next;
   }
 
   #word(family: 4 | 6, id: number, word: number): number {
     const { records } = this.#of(family);
-    return records.words[records.at(id) + word]!;
+    return records.words(id)[records.at(id) + word]!;
+  }
+
+  #due(records: TupleRecords, id: number): number {
+    return this.#time(records.words(id)[records.at(id) + DUE]!);
   }
 
   #retries({ records }: Family, id: number): number {
-    return (records.words[records.at(id) + FLAGS]! >>> RETRIES_SHIFT) & MOST_RETRIES;
+    return (records.words(id)[records.at(id) + FLAGS]! >>> RETRIES_SHIFT) & MOST_RETRIES;
   }
 
   /** Of all times with these low 32 bits, the one nearest to now. */
@@ -260,6 +253,11 @@ export class HalfOpenTable {
   #of(family: 4 | 6): Family {
     return family === 4 ? this.#v4 : this.#v6;
   }
+}
+
+/** As many as fit. */
+function retriesOf(record: HalfOpenRecord): number {
+  return Math.min(MOST_RETRIES, record.retries);
 }
 
 /** 1 … 2047, 0 for never. */

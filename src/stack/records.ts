@@ -2,73 +2,127 @@ import type { FourTuple } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { portsWord } from './demux.ts';
 import type { HalfSipHash } from './half-siphash.ts';
+import { Origins } from './origins.ts';
 
-/** A record: these words, then its user's, then for IPv6 the other three words of each address. */
+/** A record: these words, then its user's. REMOTE is the last word of the address; IPv6 has the other three behind the user's words. */
 const PORTS = 0;
-const LOCAL = 1;
-const REMOTE = 2;
-/** Neighbours in its queue, −1: none. Of a free record, NEXT is the next free one. */
-const NEXT = 3;
-const PREVIOUS = 4;
-const OWN = 5;
-const REST = 6;
+/** The number of its origin, in as many low bits as it has; the others are the user's. */
+const ORIGIN = 1;
+/** The next record of its bucket, + 1; 0: none. */
+const CHAIN = 2;
+const REMOTE = 3;
+const OWN = 4;
+const REST = 3;
 
+/** PORTS of a record that is none any more: no tuple has port 0 twice. */
+const DEAD = 0;
+
+const PAGE_BITS = 9;
+const PAGE = 1 << PAGE_BITS;
+const SEGMENT_BITS = 10;
+const SEGMENT = 1 << SEGMENT_BITS;
+const FIRST_BITS = 4;
+
+const NONE = new Int32Array(0);
+
+/** A new page begins with room for so many records: most stacks never need more. */
 const FIRST = 16;
 
+/** Records in the order in which they came. */
+class Page {
+  readonly number: number;
+  words = NONE;
+  /** How many were put in, how many of them still are, and how many its queue has passed. */
+  filled = 0;
+  live = 0;
+  passed = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+}
+
 /**
- * Connections of one family too small for an object each: records in one array, by number, found by their four-tuple. The index is keyed (nobody
- * outside can aim for one chain), at most two of three slots in use. What a record says besides is its user's.
+ * Connections of one family too small for an object each: records, by number, found by their four-tuple. What a record says besides is its
+ * user's.
+ *
+ * Records live in pages, which queues fill one after the other and whose memory goes with their last record. The index
+ * is a linear hash table (Litwin, 1980) of chains: with each record that comes or goes at most one bucket is split or joined, so that there is neither a
+ * pause nor half of the table empty. Its hash is keyed: nobody outside can aim for one chain.
  */
 export class TupleRecords {
   count = 0;
-  /** All records. The user's words of `id` begin at `at(id)`; both hold until the next `add` or `remove`. */
-  words = new Int32Array(0);
   readonly family: 4 | 6;
   readonly #own: number;
   readonly #stride: number;
   readonly #hash: HalfSipHash;
-  #slots = new Int32Array(FIRST);
-  #mask = FIRST - 1;
-  #free = -1;
-  #used = 0;
+  readonly #origins: Origins;
+  readonly #originMask: number;
+  readonly #pages: (Page | null)[] = [];
+  readonly #freePages: number[] = [];
+  /** Memory of the pages there are, bytes. */
+  #pageBytes = 0;
 
-  /** `own`: words that the user keeps in each record. */
-  constructor(family: 4 | 6, hash: HalfSipHash, own: number) {
+  /** First record of each bucket, + 1. There are 2^bits + `#split` buckets: those before `#split` have been split once more than the others. */
+  #heads: Int32Array[] = [new Int32Array(1 << FIRST_BITS)];
+  #bits = FIRST_BITS;
+  #split = 0;
+
+  /** `own`: words that the user keeps in each record. `originBits`: of the word that names the origin; the user has the others. */
+  constructor(family: 4 | 6, hash: HalfSipHash, own: number, originBits = 32) {
     this.family = family;
     this.#hash = hash;
     this.#own = own;
     this.#stride = OWN + own + (family === 4 ? 0 : REST);
+    this.#origins = new Origins(2 ** originBits);
+    this.#originMask = originBits === 32 ? -1 : (1 << originBits) - 1;
   }
 
   get bytes(): number {
-    return this.words.byteLength + this.#slots.byteLength;
+    let sum = this.#pageBytes;
+    for (const segment of this.#heads) sum += segment.byteLength;
+    return sum;
   }
 
+  /** Where the record is: the user's words of `id` begin at `at(id)` of `words(id)`. Holds until the next change. */
+  words(id: number): Int32Array {
+    return this.#pages[id >>> PAGE_BITS]!.words;
+  }
   at(id: number): number {
-    return id * this.#stride + OWN;
+    return (id & (PAGE - 1)) * this.#stride + OWN;
   }
 
-  /** A record for `tuple`, which must not be there; the user's words are as they happen to be. */
-  add({ localAddress: l, localPort, remoteAddress: r, remotePort }: FourTuple): number {
-    if ((this.count + 1) * 3 > (this.#mask + 1) * 2) this.#rehash((this.#mask + 1) * 2);
-    const id = this.#take();
-    const at = id * this.#stride;
-    const w = this.words;
+  /** The user's part of the word that names the origin: its high bits. */
+  spare(id: number): number {
+    return this.words(id)[(id & (PAGE - 1)) * this.#stride + ORIGIN]! & ~this.#originMask;
+  }
+  setSpare(id: number, bits: number): void {
+    const w = this.words(id);
+    const at = (id & (PAGE - 1)) * this.#stride + ORIGIN;
+    w[at] = (w[at]! & this.#originMask) | (bits & ~this.#originMask);
+  }
+
+  /**
+   * A record for `tuple`, which must not be there, at the end of `queue`; the user's words are 0. `tag`: what many records have in common, by
+   * which the user knows them. −1 where there are too many different local addresses and tags.
+   */
+  add({ localAddress, localPort, remoteAddress: r, remotePort }: FourTuple, queue: RecordQueue, tag = 0): number {
+    const origin = this.#origins.take(localAddress, tag);
+    if (origin < 0) return -1;
+    this.#growIndex();
+    const id = this.#place(queue);
+    const w = this.words(id);
+    const at = (id & (PAGE - 1)) * this.#stride;
     w[at + PORTS] = portsWord(localPort, remotePort);
-    w[at + LOCAL] = l.w3;
+    w[at + ORIGIN] = origin;
     w[at + REMOTE] = r.w3;
     if (this.family === 6) {
       const x = at + OWN + this.#own;
-      w[x] = l.w0;
-      w[x + 1] = l.w1;
-      w[x + 2] = l.w2;
-      w[x + 3] = r.w0;
-      w[x + 4] = r.w1;
-      w[x + 5] = r.w2;
+      w[x] = r.w0;
+      w[x + 1] = r.w1;
+      w[x + 2] = r.w2;
     }
-    let slot = this.#home(id);
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask;
-    this.#slots[slot] = id + 1;
+    this.#link(id, this.#bucketOf(id));
     this.count++;
     return id;
   }
@@ -88,154 +142,254 @@ export class TupleRecords {
     if (this.count === 0) return -1;
     const wide = this.family === 6;
     const hash = wide ? this.#hash.of9(l0, l1, l2, l3, r0, r1, r2, r3, ports) : this.#hash.of3(l3, r3, ports);
-    const w = this.words;
-    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const id = this.#slots[slot]! - 1;
-      if (id < 0) return -1;
-      const at = id * this.#stride;
-      if (w[at + PORTS] !== ports || w[at + REMOTE] !== r3 || w[at + LOCAL] !== l3) continue;
-      if (!wide) return id;
-      const x = at + OWN + this.#own;
-      if (w[x] === l0 && w[x + 1] === l1 && w[x + 2] === l2 && w[x + 3] === r0 && w[x + 4] === r1 && w[x + 5] === r2) {
-        return id;
+    let id = this.#head(this.#bucket(hash)) - 1;
+    while (id >= 0) {
+      const w = this.words(id);
+      const at = (id & (PAGE - 1)) * this.#stride;
+      if (w[at + PORTS] === ports && w[at + REMOTE] === r3) {
+        const x = at + OWN + this.#own;
+        const l = this.#origins.address(w[at + ORIGIN]! & this.#originMask);
+        const same = l.w3 === l3 && l.w2 === l2 && l.w1 === l1 && l.w0 === l0;
+        if (same && (!wide || (w[x] === r0 && w[x + 1] === r1 && w[x + 2] === r2))) return id;
       }
+      id = w[at + CHAIN]! - 1;
     }
+    return -1;
   }
 
   tuple(id: number): FourTuple {
-    const at = id * this.#stride;
-    const w = this.words;
+    const w = this.words(id);
+    const at = (id & (PAGE - 1)) * this.#stride;
     const ports = w[at + PORTS]!;
     const x = at + OWN + this.#own;
-    const address = (rest: number, last: number): IpAddress =>
-      this.family === 4
-        ? new IpAddress(4, 0, 0, 0xffff, last)
-        : new IpAddress(6, w[rest]!, w[rest + 1]!, w[rest + 2]!, last);
+    const last = w[at + REMOTE]!;
     return {
-      localAddress: address(x, w[at + LOCAL]!),
+      localAddress: this.#origins.address(w[at + ORIGIN]! & this.#originMask),
       localPort: ports >>> 16,
-      remoteAddress: address(x + 3, w[at + REMOTE]!),
+      remoteAddress: this.family === 4 ? IpAddress.v4(last) : new IpAddress(6, w[x]!, w[x + 1]!, w[x + 2]!, last),
       remotePort: ports & 0xffff,
     };
   }
 
-  /** Forgets a record, which must be in no queue. Where none is left, nothing is held. */
+  tag(id: number): number {
+    return this.#origins.tag(this.words(id)[(id & (PAGE - 1)) * this.#stride + ORIGIN]! & this.#originMask);
+  }
+
+  /** Forgets a record. */
   remove(id: number): void {
-    this.#unindex(id);
+    this.#unlink(id, this.#bucketOf(id));
+    this.#origins.give(this.words(id)[(id & (PAGE - 1)) * this.#stride + ORIGIN]! & this.#originMask);
+    this.#kill(id);
     this.count--;
-    this.words[id * this.#stride + NEXT] = this.#free;
-    this.#free = id;
-    if (this.count > 0) return;
-    this.words = new Int32Array(0);
-    this.#slots = new Int32Array(FIRST);
-    this.#mask = FIRST - 1;
-    this.#free = -1;
-    this.#used = 0;
+    // Twice, so that it is as small as it can be by the time that all are gone.
+    this.#shrinkIndex();
+    this.#shrinkIndex();
   }
 
-  next(id: number): number {
-    return this.words[id * this.#stride + NEXT]!;
+  /** Puts a record at the end of a queue, as it is. Returns its new number. */
+  move(id: number, queue: RecordQueue): number {
+    const bucket = this.#bucketOf(id);
+    this.#unlink(id, bucket);
+    const to = this.#place(queue);
+    const at = (id & (PAGE - 1)) * this.#stride;
+    this.words(to).set(this.words(id).subarray(at, at + this.#stride), (to & (PAGE - 1)) * this.#stride);
+    this.#kill(id);
+    this.#link(to, bucket);
+    return to;
   }
 
-  previous(id: number): number {
-    return this.words[id * this.#stride + PREVIOUS]!;
+  // Pages: for `RecordQueue`.
+
+  /** A page with nothing in it. */
+  openPage(): Page {
+    const number = this.#freePages.pop() ?? this.#pages.push(null) - 1;
+    const page = new Page(number);
+    this.#pages[number] = page;
+    return page;
   }
 
-  /** For `RecordQueue`. */
-  link(id: number, previous: number, next: number): void {
-    this.words[id * this.#stride + PREVIOUS] = previous;
-    this.words[id * this.#stride + NEXT] = next;
+  /** Nothing is in the page any more, and its queue has passed it. */
+  closePage(page: Page): void {
+    this.#pages[page.number] = null;
+    this.#freePages.push(page.number);
   }
 
-  #take(): number {
-    if (this.#free >= 0) {
-      const id = this.#free;
-      this.#free = this.words[id * this.#stride + NEXT]!;
-      return id;
+  isLive(page: Page, slot: number): boolean {
+    return page.words[slot * this.#stride + PORTS] !== DEAD;
+  }
+
+  #place(queue: RecordQueue): number {
+    const page = queue.room();
+    const size = page.words.length;
+    if (page.filled * this.#stride === size) {
+      const wider = new Int32Array(Math.max(size * 2, FIRST * this.#stride));
+      wider.set(page.words);
+      page.words = wider;
+      this.#pageBytes += 4 * (wider.length - size);
     }
-    const capacity = this.words.length / this.#stride;
-    if (this.#used === capacity) {
-      // By half: doubling would leave as much empty as is in use.
-      const grown = new Int32Array(Math.max(FIRST, capacity + (capacity >>> 1)) * this.#stride);
-      grown.set(this.words);
-      this.words = grown;
-    }
-    return this.#used++;
+    page.live++;
+    return (page.number << PAGE_BITS) | page.filled++;
   }
 
-  #home(id: number): number {
-    const w = this.words;
-    const at = id * this.#stride;
-    const l3 = w[at + LOCAL]!;
-    const r3 = w[at + REMOTE]!;
+  #kill(id: number): void {
+    const page = this.#pages[id >>> PAGE_BITS]!;
+    page.words[(id & (PAGE - 1)) * this.#stride + PORTS] = DEAD;
+    if (--page.live > 0) return;
+    this.#pageBytes -= page.words.byteLength;
+    page.words = NONE;
+    // The last of its queue begins anew.
+    if (page.filled < PAGE) page.filled = page.passed = 0;
+  }
+
+  // The index.
+
+  #bucket(hash: number): number {
+    const bucket = hash & ((1 << this.#bits) - 1);
+    return bucket >= this.#split ? bucket : hash & ((2 << this.#bits) - 1);
+  }
+
+  #bucketOf(id: number): number {
+    return this.#bucket(this.#hashOf(id));
+  }
+
+  #hashOf(id: number): number {
+    const w = this.words(id);
+    const at = (id & (PAGE - 1)) * this.#stride;
+    const l = this.#origins.address(w[at + ORIGIN]! & this.#originMask);
+    const last = w[at + REMOTE]!;
     const ports = w[at + PORTS]!;
     const x = at + OWN + this.#own;
-    const hash =
-      this.family === 4
-        ? this.#hash.of3(l3, r3, ports)
-        : this.#hash.of9(w[x]!, w[x + 1]!, w[x + 2]!, l3, w[x + 3]!, w[x + 4]!, w[x + 5]!, r3, ports);
-    return hash & this.#mask;
+    return this.family === 4
+      ? this.#hash.of3(l.w3, last, ports)
+      : this.#hash.of9(l.w0, l.w1, l.w2, l.w3, w[x]!, w[x + 1]!, w[x + 2]!, last, ports);
   }
 
-  #unindex(id: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    let hole = this.#home(id);
-    while (slots[hole] !== id + 1) hole = (hole + 1) & mask;
-    // The rest of the chain moves back (Knuth, TAOCP 6.4, algorithm R).
-    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const distance = (slot - this.#home(slots[slot]! - 1)) & mask;
-      if (distance >= ((slot - hole) & mask)) {
-        slots[hole] = slots[slot]!;
-        hole = slot;
-      }
-    }
-    slots[hole] = 0;
+  #head(bucket: number): number {
+    return this.#heads[bucket >>> SEGMENT_BITS]![bucket & (SEGMENT - 1)]!;
   }
 
-  #rehash(size: number): void {
-    const old = this.#slots;
-    this.#slots = new Int32Array(size);
-    this.#mask = size - 1;
-    for (const entry of old) {
-      if (entry === 0) continue;
-      let slot = this.#home(entry - 1);
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask;
-      this.#slots[slot] = entry;
+  #setHead(bucket: number, value: number): void {
+    this.#heads[bucket >>> SEGMENT_BITS]![bucket & (SEGMENT - 1)] = value;
+  }
+
+  #next(id: number): number {
+    return this.words(id)[(id & (PAGE - 1)) * this.#stride + CHAIN]!;
+  }
+
+  #setNext(id: number, value: number): void {
+    this.words(id)[(id & (PAGE - 1)) * this.#stride + CHAIN] = value;
+  }
+
+  #link(id: number, bucket: number): void {
+    this.#setNext(id, this.#head(bucket));
+    this.#setHead(bucket, id + 1);
+  }
+
+  #unlink(id: number, bucket: number): void {
+    let before = -1;
+    for (let other = this.#head(bucket) - 1; other !== id; other = this.#next(other) - 1) before = other;
+    if (before < 0) this.#setHead(bucket, this.#next(id));
+    else this.#setNext(before, this.#next(id));
+  }
+
+  /** One more record: three to two buckets at most. */
+  #growIndex(): void {
+    const buckets = (1 << this.#bits) + this.#split;
+    if ((this.count + 1) * 2 <= buckets * 3) return;
+    if (buckets < SEGMENT) {
+      if ((buckets & (buckets - 1)) === 0) this.#resizeSegment(buckets * 2);
+    } else if ((buckets & (SEGMENT - 1)) === 0) this.#heads.push(new Int32Array(SEGMENT));
+    const from = this.#split;
+    let id = this.#head(from) - 1;
+    this.#setHead(from, 0);
+    if (++this.#split === 1 << this.#bits) {
+      this.#bits++;
+      this.#split = 0;
     }
+    while (id >= 0) {
+      const next = this.#next(id) - 1;
+      this.#link(id, this.#bucketOf(id));
+      id = next;
+    }
+  }
+
+  /** One less: half as full as at most, the last bucket joins the one it came from. */
+  #shrinkIndex(): void {
+    const buckets = (1 << this.#bits) + this.#split;
+    if (this.count * 4 >= buckets * 3 || buckets === 1 << FIRST_BITS) return;
+    const last = buckets - 1;
+    let id = this.#head(last) - 1;
+    this.#setHead(last, 0);
+    if (--this.#split < 0) {
+      this.#bits--;
+      this.#split = (1 << this.#bits) - 1;
+    }
+    while (id >= 0) {
+      const next = this.#next(id) - 1;
+      this.#link(id, this.#split);
+      id = next;
+    }
+    if (last < SEGMENT) {
+      if ((last & (last - 1)) === 0) this.#resizeSegment(last);
+    } else if ((last & (SEGMENT - 1)) === 0) this.#heads.pop();
+  }
+
+  /** The only segment, while it is short. */
+  #resizeSegment(size: number): void {
+    const segment = new Int32Array(size);
+    segment.set(this.#heads[0]!.subarray(0, size));
+    this.#heads[0] = segment;
   }
 }
 
 /** Records in the order in which they came: those that wait equally long expire in it, so that no timer is needed for each. */
 export class RecordQueue {
-  /** The record that has waited longest, −1: none. */
-  head = -1;
-  #tail = -1;
   readonly #records: TupleRecords;
+  /** From the page of the oldest record on; those before `#first` have been passed. */
+  #pages: Page[] = [];
+  #first = 0;
 
   constructor(records: TupleRecords) {
     this.#records = records;
   }
 
-  append(id: number): void {
-    const records = this.#records;
-    records.link(id, this.#tail, -1);
-    if (this.#tail >= 0) records.link(this.#tail, records.previous(this.#tail), id);
-    else this.head = id;
-    this.#tail = id;
+  /** The record that has waited longest, −1: none. */
+  get head(): number {
+    while (this.#first < this.#pages.length) {
+      const page = this.#pages[this.#first]!;
+      if (page.live > 0) {
+        while (!this.#records.isLive(page, page.passed)) page.passed++;
+        return (page.number << PAGE_BITS) | page.passed;
+      }
+      if (page.filled < PAGE) return -1;
+      this.#records.closePage(page);
+      this.#first++;
+    }
+    this.#pages = [];
+    this.#first = 0;
+    return -1;
   }
 
-  unlink(id: number): void {
-    const records = this.#records;
-    const next = records.next(id);
-    const previous = records.previous(id);
-    if (previous >= 0) records.link(previous, records.previous(previous), next);
-    else this.head = next;
-    if (next >= 0) records.link(next, previous, records.next(next));
-    else this.#tail = previous;
+  /** The page for the next record. */
+  room(): Page {
+    const last = this.#pages.at(-1);
+    if (this.#first < this.#pages.length && last!.filled < PAGE) return last!;
+    // Pages that were passed are not kept for ever.
+    if (this.#first > 16 && this.#first * 2 > this.#pages.length) {
+      this.#pages.splice(0, this.#first);
+      this.#first = 0;
+    }
+    const page = this.#records.openPage();
+    this.#pages.push(page);
+    return page;
   }
 
   *ids(): Generator<number> {
-    for (let id = this.head; id >= 0; id = this.#records.next(id)) yield id;
+    for (let i = this.#first; i < this.#pages.length; i++) {
+      const page = this.#pages[i]!;
+      for (let slot = 0; slot < page.filled && page.live > 0; slot++) {
+        if (this.#records.isLive(page, slot)) yield (page.number << PAGE_BITS) | slot;
+      }
+    }
   }
 }

@@ -5,50 +5,60 @@ import { portsWord } from './demux.ts';
 import type { HalfSipHash } from './half-siphash.ts';
 import { RecordQueue, TupleRecords } from './records.ts';
 
-/** The words of a record: 40 bytes with its tuple, 64 for IPv6. */
+/** The words of a record: 32 bytes with its tuple, 44 for IPv6. */
 const RCV_NXT = 0;
 const SND_NXT = 1;
 const TS_RECENT = 2;
-/** The window's field (16 bits), its shift (4), timestamps (1). */
+/** The window's field (16 bits), its shift (4), timestamps (1), and of the time it ends at the low 11 bits. */
 const PACKED = 3;
-const CLOSE_AT = 4;
-const WORDS = 5;
+const WORDS = 4;
 
 const SCALE_SHIFT = 16;
 const TIMESTAMPS = 1 << 20;
+const LOW_SHIFT = 21;
+const LOW_BITS = 11;
+/** The other 16 bits of the time share a word with the number of the origin. */
+const ORIGIN_BITS = 16;
+const TIME_MASK = 2 ** 27 - 1;
 
-/** A tick of the expiry clock, µs: 32 bits of them are 49 days. */
+/** A tick of the expiry clock, µs: 27 bits of them are 37 hours. */
 const TICK = 1000;
 
 /** The connections of one family in TIME-WAIT (RFC 9293 §3.6.1). As all wait equally long, they expire in the order in which they came. */
 class Family {
   readonly records: TupleRecords;
   readonly #queue: RecordQueue;
-  /** Times are kept relative to the first one seen. */
+  /** Times are kept relative to the first one seen, and read as the latest with these bits that is not after the last one seen. */
   #epoch = 0;
+  #last = 0;
 
   constructor(family: 4 | 6, hash: HalfSipHash) {
-    this.records = new TupleRecords(family, hash, WORDS);
+    this.records = new TupleRecords(family, hash, WORDS, ORIGIN_BITS);
     this.#queue = new RecordQueue(this.records);
   }
 
-  add(tuple: FourTuple, record: TimeWaitRecord): void {
-    if (this.records.count === 0) this.#epoch = record.closeAt;
-    const id = this.records.add(tuple);
+  /** False where there are too many different local addresses. */
+  add(tuple: FourTuple, record: TimeWaitRecord): boolean {
+    if (this.records.count === 0) {
+      this.#epoch = record.closeAt;
+      this.#last = 0;
+    }
+    const id = this.records.add(tuple, this.#queue);
+    if (id < 0) return false;
     const at = this.records.at(id);
-    const w = this.records.words;
+    const w = this.records.words(id);
     w[at + RCV_NXT] = seqWord(record.rcvNxt);
     w[at + SND_NXT] = seqWord(record.sndNxt);
     w[at + TS_RECENT] = record.tsRecent;
     const window = Math.min(0xffff, record.rcvWnd >>> record.rcvWindScale);
     w[at + PACKED] = window | (record.rcvWindScale << SCALE_SHIFT) | (record.timestamps ? TIMESTAMPS : 0);
-    w[at + CLOSE_AT] = this.#ticks(record.closeAt);
-    this.#queue.append(id);
+    this.#setTime(id, record.closeAt);
+    return true;
   }
 
   record(id: number, tsOffset: number): TimeWaitRecord {
     const at = this.records.at(id);
-    const w = this.records.words;
+    const w = this.records.words(id);
     const packed = w[at + PACKED]!;
     const rcvWindScale = (packed >>> SCALE_SHIFT) & 15;
     return {
@@ -59,28 +69,25 @@ class Family {
       timestamps: (packed & TIMESTAMPS) !== 0,
       tsRecent: w[at + TS_RECENT]!,
       tsOffset,
-      closeAt: this.#time(w[at + CLOSE_AT]!),
+      closeAt: this.time(id),
     };
   }
 
   /** The wait starts again, and TS.Recent follows: it goes to the end of the queue. */
   restart(id: number, closeAt: number, tsRecent: number): void {
-    const at = this.records.at(id);
-    this.#queue.unlink(id);
-    this.records.words[at + CLOSE_AT] = this.#ticks(closeAt);
-    this.records.words[at + TS_RECENT] = tsRecent;
-    this.#queue.append(id);
+    const to = this.records.move(id, this.#queue);
+    this.records.words(to)[this.records.at(to) + TS_RECENT] = tsRecent;
+    this.#setTime(to, closeAt);
   }
 
   remove(id: number): void {
-    this.#queue.unlink(id);
     this.records.remove(id);
   }
 
   /** When the first one's time is over, µs; Infinity where there is none. */
   get nextExpiry(): number {
     const { head } = this.#queue;
-    return head < 0 ? Number.POSITIVE_INFINITY : this.#time(this.records.words[this.records.at(head) + CLOSE_AT]!);
+    return head < 0 ? Number.POSITIVE_INFINITY : this.time(head);
   }
 
   /** Forgets what is due, and says so. */
@@ -97,12 +104,20 @@ class Family {
     return this.#queue.ids();
   }
 
-  #ticks(time: number): number {
-    return Math.ceil((time - this.#epoch) / TICK) | 0;
+  /** When the wait is over, µs. */
+  time(id: number): number {
+    const low = this.records.words(id)[this.records.at(id) + PACKED]! >>> LOW_SHIFT;
+    const ticks = ((this.records.spare(id) >>> ORIGIN_BITS) << LOW_BITS) | low;
+    return this.#epoch + (this.#last - ((this.#last - ticks) & TIME_MASK)) * TICK;
   }
 
-  #time(ticks: number): number {
-    return this.#epoch + ticks * TICK;
+  #setTime(id: number, time: number): void {
+    const ticks = Math.ceil((time - this.#epoch) / TICK);
+    this.#last = Math.max(this.#last, ticks);
+    const w = this.records.words(id);
+    const at = this.records.at(id) + PACKED;
+    w[at] = (w[at]! & ((1 << LOW_SHIFT) - 1)) | (ticks << LOW_SHIFT);
+    this.records.setSpare(id, ((ticks & TIME_MASK) >>> LOW_BITS) << ORIGIN_BITS);
   }
 }
 
@@ -139,8 +154,7 @@ export class TimeWaitTable {
   /** False where the table is full: the connection is gone at once, as with Linux. The tuple must not be in it. */
   add(tuple: FourTuple, record: TimeWaitRecord): boolean {
     if (this.count >= this.#limit) return false;
-    this.#of(tuple.localAddress.family).add(tuple, record);
-    return true;
+    return this.#of(tuple.localAddress.family).add(tuple, record);
   }
 
   /** A number for the other calls, valid until the next change; −1 where it is not there. Words and ports as in `Demux`. */
@@ -203,7 +217,7 @@ export class TimeWaitTable {
   /** Each with the time it has left until, µs. */
   *entries(): Generator<{ tuple: FourTuple; closeAt: number }> {
     for (const table of [this.#v4, this.#v6]) {
-      for (const id of table.ids()) yield { tuple: table.records.tuple(id), closeAt: table.record(id, 0).closeAt };
+      for (const id of table.ids()) yield { tuple: table.records.tuple(id), closeAt: table.time(id) };
     }
   }
 

@@ -125,7 +125,7 @@ describe('HalfOpenTable', () => {
     const t = new HalfOpenTable(hash);
     const empty = t.bytes;
     for (let i = 0; i < 200_000; i++) t.add(tuple(i), record(1_000_000 + i), 0, 0, i);
-    expect(t.bytes / t.count).toBeLessThanOrEqual(80);
+    expect(t.bytes / t.count).toBeLessThanOrEqual(64);
     for (const { family, id } of [...t.entries()]) t.remove(family, id);
     expect(t.bytes).toBe(empty);
   });

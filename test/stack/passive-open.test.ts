@@ -464,7 +464,8 @@ describe('SYN cookies (RFC 4987 §3.6)', () => {
     expect(spoofed).toBe(200_000);
     expect(listener.synQueue).toBeLessThanOrEqual(4096);
     expect(Math.max(...bytes)).toBeLessThan(400_000);
-    expect(bytes.at(-1)).toBe(bytes[100]);
+    // Flat, but for a page that is just begun, or left.
+    expect(Math.abs(bytes.at(-1)! - bytes[100]!)).toBeLessThan(25_000);
     expect(sockets.length).toBe(194);
     expect(peer.stack.stats().connections).toBeLessThanOrEqual(4096 + 194);
     const scales = sockets.map((s) => (s as unknown as { tcb: { sndWindScale: number } }).tcb.sndWindScale);

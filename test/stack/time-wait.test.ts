@@ -89,7 +89,7 @@ describe('TimeWaitTable', () => {
   it('is small for each of many, and empty when all are gone', () => {
     const t = new TimeWaitTable(hash, 1_000_000);
     for (let i = 0; i < 500_000; i++) t.add(tuple(i), record(1_000_000 + i));
-    expect(t.bytes / t.count).toBeLessThan(64);
+    expect(t.bytes / t.count).toBeLessThan(48);
     t.expire(1e9, () => {});
     expect(t.bytes).toBe(128);
   });
