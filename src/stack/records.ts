@@ -36,6 +36,10 @@ class Page {
   filled = 0;
   live = 0;
   passed = 0;
+  /** What its user counts from in its records (`RecordQueue.from`). */
+  base = 0;
+  /** No more come in. */
+  sealed = false;
 
   constructor(number: number) {
     this.number = number;
@@ -171,6 +175,11 @@ export class TupleRecords {
     };
   }
 
+  /** The base of the record's page. */
+  base(id: number): number {
+    return this.#pages[id >>> PAGE_BITS]!.base;
+  }
+
   tag(id: number): number {
     return this.#origins.tag(this.words(id)[(id & (PAGE - 1)) * this.#stride + ORIGIN]! & this.#originMask);
   }
@@ -228,7 +237,9 @@ export class TupleRecords {
       this.#pageBytes += 4 * (wider.length - size);
     }
     page.live++;
-    return (page.number << PAGE_BITS) | page.filled++;
+    const slot = page.filled++;
+    if (page.filled === PAGE) page.sealed = true;
+    return (page.number << PAGE_BITS) | slot;
   }
 
   #kill(id: number): void {
@@ -238,7 +249,7 @@ export class TupleRecords {
     this.#pageBytes -= page.words.byteLength;
     page.words = NONE;
     // The last of its queue begins anew.
-    if (page.filled < PAGE) page.filled = page.passed = 0;
+    if (!page.sealed) page.filled = page.passed = 0;
   }
 
   // The index.
@@ -361,7 +372,7 @@ export class RecordQueue {
         while (!this.#records.isLive(page, page.passed)) page.passed++;
         return (page.number << PAGE_BITS) | page.passed;
       }
-      if (page.filled < PAGE) return -1;
+      if (!page.sealed) return -1;
       this.#records.closePage(page);
       this.#first++;
     }
@@ -373,7 +384,7 @@ export class RecordQueue {
   /** The page for the next record. */
   room(): Page {
     const last = this.#pages.at(-1);
-    if (this.#first < this.#pages.length && last!.filled < PAGE) return last!;
+    if (this.#first < this.#pages.length && !last!.sealed) return last!;
     // Pages that were passed are not kept for ever.
     if (this.#first > 16 && this.#first * 2 > this.#pages.length) {
       this.#pages.splice(0, this.#first);
@@ -382,6 +393,16 @@ export class RecordQueue {
     const page = this.#records.openPage();
     this.#pages.push(page);
     return page;
+  }
+
+  /** The next record says `value`, as a distance from its page's base, `most` or less: where it would be more another page is begun. */
+  from(value: number, most: number): void {
+    let page = this.room();
+    if (page.filled > 0 && value - page.base > most) {
+      page.sealed = true;
+      page = this.room();
+    }
+    if (page.filled === 0) page.base = value;
   }
 
   *ids(): Generator<number> {

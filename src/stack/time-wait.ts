@@ -9,28 +9,21 @@ import { RecordQueue, TupleRecords } from './records.ts';
 const RCV_NXT = 0;
 const SND_NXT = 1;
 const TS_RECENT = 2;
-/** The window's field (16 bits), its shift (4), timestamps (1), and of the time it ends at the low 11 bits. */
+/** The window's field (16 bits), its shift (4), timestamps (1). */
 const PACKED = 3;
 const WORDS = 4;
 
 const SCALE_SHIFT = 16;
 const TIMESTAMPS = 1 << 20;
-const LOW_SHIFT = 21;
-const LOW_BITS = 11;
-/** The other 16 bits of the time share a word with the number of the origin. */
+/** The time it ends at shares a word with the number of the origin: ticks since the first one of its page, µs. */
 const ORIGIN_BITS = 16;
-const TIME_MASK = 2 ** 27 - 1;
-
-/** A tick of the expiry clock, µs: 27 bits of them are 37 hours. */
 const TICK = 1000;
+const MOST_TICKS = 0xffff;
 
 /** The connections of one family in TIME-WAIT (RFC 9293 §3.6.1). As all wait equally long, they expire in the order in which they came. */
 class Family {
   readonly records: TupleRecords;
   readonly #queue: RecordQueue;
-  /** Times are kept relative to the first one seen, and read as the latest with these bits that is not after the last one seen. */
-  #epoch = 0;
-  #last = 0;
 
   constructor(family: 4 | 6, hash: HalfSipHash) {
     this.records = new TupleRecords(family, hash, WORDS, ORIGIN_BITS);
@@ -39,10 +32,7 @@ class Family {
 
   /** False where there are too many different local addresses. */
   add(tuple: FourTuple, record: TimeWaitRecord): boolean {
-    if (this.records.count === 0) {
-      this.#epoch = record.closeAt;
-      this.#last = 0;
-    }
+    this.#queue.from(record.closeAt, MOST_TICKS * TICK);
     const id = this.records.add(tuple, this.#queue);
     if (id < 0) return false;
     const at = this.records.at(id);
@@ -75,6 +65,7 @@ class Family {
 
   /** The wait starts again, and TS.Recent follows: it goes to the end of the queue. */
   restart(id: number, closeAt: number, tsRecent: number): void {
+    this.#queue.from(closeAt, MOST_TICKS * TICK);
     const to = this.records.move(id, this.#queue);
     this.records.words(to)[this.records.at(to) + TS_RECENT] = tsRecent;
     this.#setTime(to, closeAt);
@@ -106,18 +97,12 @@ class Family {
 
   /** When the wait is over, µs. */
   time(id: number): number {
-    const low = this.records.words(id)[this.records.at(id) + PACKED]! >>> LOW_SHIFT;
-    const ticks = ((this.records.spare(id) >>> ORIGIN_BITS) << LOW_BITS) | low;
-    return this.#epoch + (this.#last - ((this.#last - ticks) & TIME_MASK)) * TICK;
+    return this.records.base(id) + (this.records.spare(id) >>> ORIGIN_BITS) * TICK;
   }
 
   #setTime(id: number, time: number): void {
-    const ticks = Math.ceil((time - this.#epoch) / TICK);
-    this.#last = Math.max(this.#last, ticks);
-    const w = this.records.words(id);
-    const at = this.records.at(id) + PACKED;
-    w[at] = (w[at]! & ((1 << LOW_SHIFT) - 1)) | (ticks << LOW_SHIFT);
-    this.records.setSpare(id, ((ticks & TIME_MASK) >>> LOW_BITS) << ORIGIN_BITS);
+    const ticks = Math.ceil((time - this.records.base(id)) / TICK);
+    this.records.setSpare(id, Math.max(0, ticks) << ORIGIN_BITS);
   }
 }
 
