@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/interop/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
+    // Of tests that say so themselves: what they do is wait.
+    maxConcurrency: 6,
     testTimeout: 120_000,
   },
 });

@@ -3,6 +3,7 @@ import { Dice } from './faults.ts';
 import type { Middlebox, Way } from './middlebox/middlebox.ts';
 import { copyFrame, flipBit, rewrite } from './packet.ts';
 import { type Arrivals, Pipe, type PipeOptions } from './pipe.ts';
+import { tooBig } from './too-big.ts';
 import type { Wire } from './wire.ts';
 
 /** A link between two nodes. What is given at the top is for both directions. */
@@ -111,7 +112,10 @@ export class Link {
   #through(frame: Frame, direction: Direction, next: number, extra = 0): void {
     const { length } = this.middleboxes;
     if (next >= length) {
-      this.#pipes[direction].send(frame, extra);
+      const pipe = this.#pipes[direction];
+      const answer = frame.length > pipe.pathMtu && pipe.icmp && !pipe.cut ? tooBig(frame, pipe.pathMtu) : null;
+      pipe.send(frame, extra);
+      if (answer !== null) this.#through(answer, direction === 'forward' ? 'back' : 'forward', 0);
       return;
     }
     const box = this.middleboxes[direction === 'forward' ? next : length - 1 - next]!;

@@ -31,6 +31,10 @@ export interface PipeOptions {
   readonly corrupt?: number;
   /** Largest IP packet, bytes. 1500 where not given. */
   readonly mtu?: number;
+  /** The same for a stretch on the way, of which the ends know nothing. `mtu` where not given. */
+  readonly pathMtu?: number;
+  /** Whoever's packet is too large, and may not be fragmented, is told by ICMP (RFC 1191, RFC 8201). True where not given; false makes a black hole. */
+  readonly icmp?: boolean;
 }
 
 /** Where packets come out. The frames are the receiver's. */
@@ -53,6 +57,9 @@ export class Pipe {
   /** No packet gets in or out. */
   cut = false;
   readonly mtu: number;
+  /** Largest packet that gets through. */
+  readonly pathMtu: number;
+  readonly icmp: boolean;
   readonly #events: EventQueue;
   readonly #report: PipeReport;
   readonly #arrivals: Arrivals;
@@ -76,6 +83,8 @@ export class Pipe {
     if (!(Number.isInteger(this.mtu) && this.mtu >= 68 && this.mtu <= 65_535)) {
       throw new RangeError(`a link's mtu is 68 … 65535, not ${this.mtu}`);
     }
+    this.pathMtu = Math.min(this.mtu, options.pathMtu ?? this.mtu);
+    this.icmp = options.icmp ?? true;
     this.delay = micros(options.delay ?? 0);
     this.#rate = options.rate === undefined ? Number.POSITIVE_INFINITY : bitsPerSecond(options.rate);
     this.#queue = options.rate === undefined ? null : (options.queue?.() ?? new DropTail());
@@ -89,7 +98,7 @@ export class Pipe {
   /** A packet enters. `extra`: µs that it takes longer than others; it may then be overtaken. */
   send(frame: Frame, extra = 0): void {
     if (this.cut) this.#report.lost(frame, 'the link is cut');
-    else if (frame.length > this.mtu) this.#report.lost(frame, `larger than the MTU of ${this.mtu}`);
+    else if (frame.length > this.pathMtu) this.#report.lost(frame, `larger than the MTU of ${this.pathMtu}`);
     else if (this.#queue === null || extra > 0) this.#depart(frame, extra);
     else {
       const reason = this.#queue.enqueue(frame, this.#events.now);

@@ -157,7 +157,14 @@ export class KernelSocket implements StageSocket, Watched {
     return this.#side.calls.errno() === ERRNO.EAGAIN ? 0 : -1;
   }
 
-  async write(data: Uint8Array | string | number): Promise<void> {
+  write(data: Uint8Array | string | number): Promise<void> {
+    const written = this.#write(data);
+    // One who does not wait for it is told by other calls.
+    written.catch(() => {});
+    return written;
+  }
+
+  async #write(data: Uint8Array | string | number): Promise<void> {
     let left = bytesOf(data);
     await this.opened;
     while (left.length > 0) {

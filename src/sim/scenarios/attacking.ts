@@ -184,4 +184,50 @@ export const ATTACKING: readonly Scenario[] = [
       stage.check(t('the true text is read', '读到的是真正的数据'), heard === 'good');
     },
   },
+  {
+    name: 'attack-blind-open',
+    chapter: 'attacking',
+    title: t('A connection in the name of another', '冒名建立连接'),
+    text: t(
+      "Somebody opens a connection with another host's address. The SYN,ACK goes to that host, so its number y has to be guessed for the third segment. Initial numbers that depend on a secret and on the four-tuple leave no more than chance, whatever one's own connections show. " +
+        'With --mutate constant-isn the guess is right: the server reads text from somebody who never heard it.',
+      '有人盗用别人的地址建立连接。SYN,ACK 发往那台主机，所以第三个报文段里的 y 只能猜。初始序号取决于密钥和四元组，自己的连接里看到的序号帮不上忙，只能碰运气。' +
+        '若用 --mutate constant-isn，一猜就中：服务器读到的数据，来自一个根本听不到它说话的人。',
+    ),
+    rfc: ['RFC 6528', 'RFC 9293 §3.4.1'],
+    knobs: [DELAY],
+    mutations: ['constant-isn'],
+    linux: { sides: ['server'] },
+    async script(stage) {
+      const listener = stage.server.listen(80);
+      let evil = 0;
+      listener.serve(async (s) => {
+        const text = await s.read();
+        if (text !== null && new TextDecoder().decode(text) === 'evil') evil++;
+      });
+      stage.net.rules.drop((s) => s.from === 'server' && s.to === '');
+      const own = stage.client.connect(stage.server, 80);
+      await own.opened;
+      const y = stage.segments('server', 'SYN, ACK')[0]!.segment.seq;
+      const forged = {
+        from: 'client',
+        address: '203.0.113.9',
+        port: 4000,
+        to: 80,
+        remark: t('forged', '伪造'),
+      } as const;
+      stage.say(
+        t(
+          "The attacker has seen a number of the server's, and now forges.",
+          '攻击者见过服务器的一个序号，现在开始伪造。',
+        ),
+      );
+      stage.forge({ ...forged, flags: SYN, seq: 5000 });
+      await stage.quiet();
+      stage.forge({ ...forged, flags: ACK, seq: 5001, ack: (y + 1) | 0, text: 'evil' });
+      await stage.quiet();
+      stage.check(t('the guess is wrong: nothing is read', '猜错了：什么也没读到'), evil === 0);
+      own.close();
+    },
+  },
 ];

@@ -25,7 +25,7 @@ export const CLOSING_FAILURES: readonly Scenario[] = [
       const lost = stage.knob('lost');
       stage.net.rules.drop({ from: 'client', fin: true }, { nth: 1, count: lost });
       client.close();
-      await stage.sleep(stage.virtual ? 20_000 : 2 ** lost * 700);
+      await Promise.race([server.read(), stage.sleep(stage.virtual ? 20_000 : 2 ** lost * 700)]);
       stage.check(t('the server has heard of it', '服务器得知了关闭'), stage.state(server) === 'CLOSE-WAIT');
       const times = stage.segments('client', 'FIN, ACK').map((s) => s.time);
       const gaps = times.slice(1).map((time, i) => time - times[i]!);
@@ -53,7 +53,6 @@ export const CLOSING_FAILURES: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.6', 'RFC 9293 §3.10.7.4, eighth'],
     knobs: [DELAY, knob('lost', 1, 4, 1, 'times', t('how many last ACKs are lost', '丢失的最后 ACK 个数'))],
     mutations: ['no-time-wait', 'fin-once'],
-    capture: 'last_ack_lost',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
@@ -125,7 +124,6 @@ export const CLOSING_FAILURES: readonly Scenario[] = [
       DELAY,
       knob('fin_timeout', 1, 300, 60, 's', t('tcp_fin_timeout of the client', '客户端的 tcp_fin_timeout')),
     ],
-    capture: 'close_wait_leak',
     linux: { sides: ['client', 'server'], knobs: { fin_timeout: 1 } },
     setting: (value) => ({ client: { config: { tcp_fin_timeout: value('fin_timeout') * SECOND } } }),
     async script(stage) {
@@ -192,6 +190,7 @@ export const CLOSING_FAILURES: readonly Scenario[] = [
       client.close();
       stage.check(t('the server reads end of file', '服务器读到文件结束'), (await server.read()) === null);
       stage.check(t('by a FIN', '对方发的是 FIN'), stage.segments('client', 'FIN, ACK').length === 1);
+      await stage.sleep(100);
       server.close();
       await server.closed;
     },
@@ -232,7 +231,6 @@ export const CLOSING_FAILURES: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.10.5'],
     knobs: [DELAY],
-    capture: 'linger0_rst',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();

@@ -18,7 +18,6 @@ export const CLOSING: readonly Scenario[] = [
       DELAY,
       knob('think', 1, 10_000, 300, 'ms', t('how long the server thinks before it closes', '服务器在关闭之前考虑多久')),
     ],
-    capture: 'normal_4seg',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server } = await stage.open();
@@ -66,6 +65,7 @@ export const CLOSING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.6', 'RFC 9293 §3.10.7.4, eighth'],
     knobs: [DELAY],
+    mutations: ['separate-fin'],
     capture: 'three_seg_close',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
@@ -133,6 +133,8 @@ export const CLOSING: readonly Scenario[] = [
       client.end();
       await server.readAll();
       stage.check(t('the server is in CLOSE-WAIT', '服务器处于 CLOSE-WAIT'), stage.state(server) === 'CLOSE-WAIT');
+      // As long as it takes to find an answer.
+      await stage.sleep(150);
       await server.write(stage.knob('bytes'));
       server.close();
       const heard = await client.readAll();

@@ -37,21 +37,22 @@ export const FAILING: readonly Scenario[] = [
     chapter: 'failing',
     title: t('A firewall forgets the connection', '防火墙忘掉了连接'),
     text: t(
-      'A stateful firewall drops what belongs to no flow it remembers, and it forgets idle flows. Neither end is told. The server sends, repeats at doubling intervals, and gives up after many minutes; the client still believes. A firewall that answers RST instead (--reset 1) ends it at once.',
-      '有状态防火墙会丢弃不属于已知流的包，而空闲的流会被它忘掉，两端都不会得到通知。服务器发送、以翻倍的间隔重传，很多分钟后才放弃；客户端还蒙在鼓里。' +
-        '如果防火墙改为回 RST（--reset 1），连接会立即结束。',
+      'A stateful firewall drops what belongs to no flow it remembers, and it forgets idle flows. Neither end is told. The client sends, repeats at doubling intervals, and gives up after many minutes; the server still believes: half-open. When the way is free again and the server sends, the answer is RST. ' +
+        'A firewall that answers RST instead (--reset 1) ends it at once.',
+      '有状态防火墙会丢弃不属于已知流的包，而空闲的流会被它忘掉，两端都不会得到通知。客户端发送、以翻倍的间隔重传，很多分钟后才放弃；服务器还蒙在鼓里：这就是半打开。' +
+        '等到线路恢复、服务器发送数据时，得到的回答是 RST。如果防火墙改为回 RST（--reset 1），连接会立即结束。',
     ),
     rfc: ['RFC 9293 §3.8.3', 'RFC 5382 §5', 'RFC 9293 §3.5.1'],
     knobs: [
       DELAY,
       knob('idle', 1, 7200, 3600, 's', t('when it forgets', '多久忘掉')),
-      knob('retries', 3, 20, 15, 'times', t('tcp_retries2', 'tcp_retries2')),
+      knob('retries', 3, 20, 15, 'times', t('tcp_retries2 of the client', '客户端的 tcp_retries2')),
       knob('reset', 0, 1, 0, '0 | 1', t('it answers RST', '它回 RST')),
     ],
     capture: 'firewall_idle_drop',
-    linux: { sides: ['server'], knobs: { idle: 1, retries: 3 } },
+    linux: { sides: ['client', 'server'], knobs: { idle: 1, retries: 3 } },
     setting: (value) => ({
-      server: configured({ tcp_retries2: value('retries') }),
+      client: configured({ tcp_retries2: value('retries') }),
       link: {
         delay: value('delay') * 1000,
         middleboxes: [new Firewall({ idle: `${value('idle')}s`, answer: value('reset') === 1 ? 'reset' : 'drop' })],
@@ -59,23 +60,35 @@ export const FAILING: readonly Scenario[] = [
     }),
     async script(stage) {
       const { client, server } = await stage.open();
+      client.offer('hi');
+      await server.read();
       await stage.quiet();
       await stage.sleep(1000 * stage.knob('idle') + 1000);
-      stage.api('server', 'write()');
-      server.offer('news');
+      stage.say(
+        t('The firewall has forgotten the connection. Nobody is told.', '防火墙已经忘掉这个连接，没有人得到通知。'),
+      );
+      stage.api('client', 'write()');
+      client.offer('are you there?');
       const began = stage.net.elapsed;
-      const failure = await server.closed;
+      const failure = await client.closed;
       const took = stage.net.elapsed - began;
       if (stage.knob('reset') === 1) {
-        stage.check(t('the server hears RST at once', '服务器立即收到 RST'), failure === 'reset' && took <= SECOND);
+        stage.check(t('the client hears RST at once', '客户端立即收到 RST'), failure === 'reset' && took <= SECOND);
         return;
       }
-      stage.check(t('the server gives up', '服务器最终放弃'), failure === 'timed out');
+      stage.api('client', 'ETIMEDOUT');
+      stage.check(t('the client gives up', '客户端最终放弃'), failure === 'timed out');
+      const least = 0.2 * 2 ** Math.min(stage.knob('retries'), 10) * SECOND;
       stage.check(
-        t('after many retransmissions, each wait twice the one before', '重传多次之后，每次等待翻倍'),
-        took > 0.2 * 2 ** Math.min(stage.knob('retries'), 10) * SECOND,
+        t('after many repetitions, each wait twice the one before', '重传多次之后，每次等待翻倍'),
+        took > least,
       );
-      stage.check(t('the client still believes', '客户端仍以为连接还在'), stage.state(client) === 'ESTABLISHED');
+      stage.check(t('the server still believes', '服务器仍以为连接还在'), stage.state(server) === 'ESTABLISHED');
+      for (const box of stage.link.middleboxes) if (box instanceof Firewall) box.isOff = true;
+      stage.say(t('The way is free again.', '线路恢复了。'));
+      stage.api('server', 'write()');
+      server.offer('hello?');
+      stage.check(t('what it sends is answered by RST', '它一发送就得到 RST'), (await server.closed) === 'reset');
     },
   },
   {
@@ -99,20 +112,23 @@ export const FAILING: readonly Scenario[] = [
       const { client, server } = await stage.open();
       await stage.quiet();
       const before = stage.sent.length;
-      client.setKeepAlive(true, stage.knob('time') * SECOND);
+      server.setKeepAlive(true, stage.knob('time') * SECOND);
       const period = stage.knob('time') * SECOND + 2 * stage.delay;
       await stage.net.sleep((stage.knob('probes') + 0.5) * period);
       const since = stage.sent.slice(before);
-      const probes = since.filter((s) => s.from === 'client');
+      const probes = since.filter((s) => s.from === 'server');
       stage.check(t('a probe each time', '每次一个探测'), probes.length === stage.knob('probes'));
       stage.check(
         t('each is answered', '每次都有应答'),
-        since.filter((s) => s.from === 'server').length === probes.length,
+        since.filter((s) => s.from === 'client').length === probes.length,
       );
       stage.check(
         t('the connection lives', '连接仍然存活'),
         stage.state(client) === 'ESTABLISHED' && stage.state(server) === 'ESTABLISHED',
       );
+      client.close();
+      await server.read();
+      server.close();
     },
   },
   {
@@ -131,23 +147,23 @@ export const FAILING: readonly Scenario[] = [
       knob('probes', 1, 20, 9, 'times', t('unanswered probes', '无应答的探测次数')),
     ],
     capture: 'keepalive_dead_peer',
-    linux: { sides: ['client', 'server'], knobs: { time: 1, interval: 1, probes: 2 } },
+    linux: { sides: ['server', 'client'], knobs: { time: 1, interval: 1, probes: 2 } },
     async script(stage) {
-      const { client } = await stage.open();
+      const { server } = await stage.open();
       await stage.quiet();
       const [time, interval, probes] = [stage.knob('time'), stage.knob('interval'), stage.knob('probes')];
-      client.setKeepAlive(true, time * SECOND, interval * SECOND, probes);
-      stage.server.crash();
-      stage.say(t('The server has lost its power. Nobody is told.', '服务器断电了，没有人得到通知。'));
-      const failure = await client.closed;
-      stage.check(t('the client gives up', '客户端放弃'), failure === 'timed out');
+      server.setKeepAlive(true, time * SECOND, interval * SECOND, probes);
+      stage.client.crash();
+      stage.say(t('The client has lost its power. Nobody is told.', '客户端断电了，没有人得到通知。'));
+      const failure = await server.closed;
+      stage.check(t('the server gives up', '服务器放弃'), failure === 'timed out');
       stage.check(
         t('after time + probes × interval', '用时 = 沉默 + 次数 × 间隔'),
         Math.abs(stage.net.elapsed - (time + probes * interval) * SECOND) < 2 * SECOND,
       );
       stage.check(
         t('so many probes, then RST', '先是这些探测，最后 RST'),
-        stage.segments('client', 'RST, ACK').length + stage.segments('client', 'RST').length === 1,
+        stage.segments('server', 'RST, ACK').length + stage.segments('server', 'RST').length === 1,
       );
     },
   },
@@ -165,7 +181,9 @@ export const FAILING: readonly Scenario[] = [
     capture: 'crash_and_reboot',
     linux: { sides: ['server', 'client'], knobs: { down: 1 } },
     async script(stage) {
-      const { client } = await stage.open();
+      const { client, server } = await stage.open();
+      client.offer('hi');
+      await server.read();
       await stage.quiet();
       const before = stage.sent.length;
       stage.server.crash();

@@ -1,4 +1,4 @@
-import type { Frame } from '../../link/device.ts';
+import { CHECKSUM_VERIFIED, type Frame } from '../../link/device.ts';
 import type { TcpConfig } from '../../tcp/config.ts';
 import { ACK, FIN, Segment, SYN } from '../../wire/segment.ts';
 import { add, diff, type Seq, seq } from '../../wire/seq.ts';
@@ -6,7 +6,7 @@ import type { Edge, SimHost } from '../host.ts';
 import { rewrite, Sight, segmentFrame } from '../packet.ts';
 import { type Text, t } from './text.ts';
 
-export type MutationName = 'two-way' | 'no-time-wait' | 'constant-isn' | 'fin-once';
+export type MutationName = 'two-way' | 'no-time-wait' | 'constant-isn' | 'fin-once' | 'separate-fin' | 'no-checksum';
 
 export interface Mutation {
   readonly name: MutationName;
@@ -43,6 +43,19 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'fin-once',
     text: t('a FIN is sent once, and not again', 'FIN 只发送一次，丢了也不重传'),
     edge: () => new FinOnce(),
+  },
+  {
+    name: 'separate-fin',
+    text: t(
+      "an ACK of the peer's FIN and an own FIN never go in one segment",
+      '对对方 FIN 的确认和自己的 FIN 不得放在同一个报文段里',
+    ),
+    edge: () => new SeparateFin(),
+  },
+  {
+    name: 'no-checksum',
+    text: t('nobody looks at checksums', '谁也不检查校验和'),
+    edge: () => new NoChecksum(),
   },
 ];
 
@@ -107,6 +120,47 @@ class FinOnce implements Edge {
   }
 
   in(frame: Frame): Frame | null {
+    return frame;
+  }
+}
+
+/** The second and third wave are never merged. */
+class SeparateFin implements Edge {
+  readonly #sight = new Sight();
+  /** FINs that came and were not acknowledged, by the ports they came from and to. */
+  readonly #owed = new Set<string>();
+
+  out(frame: Frame, send: (frame: Frame) => void): void {
+    const { segment } = this.#sight.look(frame);
+    const key = `${segment?.destinationPort} ${segment?.sourcePort}`;
+    const both = segment?.has(FIN) && this.#owed.has(key);
+    if (segment?.has(ACK)) this.#owed.delete(key);
+    if (both) {
+      send(
+        rewrite(frame, (s) => {
+          s.flags = ACK;
+          s.payloadLength = 0;
+        })!,
+      );
+    }
+    send(frame);
+  }
+
+  in(frame: Frame): Frame | null {
+    const { segment } = this.#sight.look(frame);
+    if (segment?.has(FIN)) this.#owed.add(`${segment.sourcePort} ${segment.destinationPort}`);
+    return frame;
+  }
+}
+
+/** What arrives is taken for right. */
+class NoChecksum implements Edge {
+  out(frame: Frame, send: (frame: Frame) => void): void {
+    send(frame);
+  }
+
+  in(frame: Frame): Frame | null {
+    frame.checksum = CHECKSUM_VERIFIED;
     return frame;
   }
 }

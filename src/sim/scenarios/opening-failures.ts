@@ -17,7 +17,6 @@ export const OPENING_FAILURES: readonly Scenario[] = [
     ),
     rfc: ['RFC 6298 §2.1, §5.5', 'RFC 9293 §3.8.1'],
     knobs: [DELAY, knob('lost', 1, 6, 1, 'times', t('how many SYNs are lost', '丢失的 SYN 个数'))],
-    capture: 'syn_lost_once',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       const lost = stage.knob('lost');
@@ -133,7 +132,6 @@ export const OPENING_FAILURES: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.5', 'RFC 9293 §3.10.7.4, first'],
     knobs: [DELAY],
-    capture: 'third_ack_lost',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       stage.net.rules.drop({ from: 'client', syn: false }, { nth: 1 });
@@ -271,7 +269,6 @@ export const OPENING_FAILURES: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.5, figure 8', 'RFC 9293 §3.10.7.1'],
     knobs: [DELAY, knob('age', 1, 240, 60, 's', t('how old the SYN is', 'SYN 的年龄'))],
     mutations: ['two-way'],
-    capture: 'old_duplicate_syn',
     linux: { sides: ['server', 'client'], knobs: { age: 1 } },
     async script(stage) {
       const { server } = stage;

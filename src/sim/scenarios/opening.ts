@@ -21,7 +21,6 @@ export const OPENING: readonly Scenario[] = [
     rfc: ['RFC 9293 §3.5', 'RFC 9293 §3.10.7.3'],
     knobs: [DELAY],
     mutations: ['two-way'],
-    capture: 'normal_4seg',
     linux: { sides: ['server', 'client'] },
     async script(stage) {
       const { client, server, net } = stage;

@@ -22,6 +22,7 @@ export const DIFFERENCES = {
     'how often something is repeated, where two timers fire at nearly the same time',
     '两个定时器几乎同时到期时，重发的次数',
   ),
+  lengths: t('how much text the programs write', '程序写入多少数据'),
   volume: t('which segments a long transfer is made of', '大量数据由哪些报文段组成'),
 } as const satisfies Readonly<Record<string, Text>>;
 export type Difference = keyof typeof DIFFERENCES;
@@ -80,7 +81,9 @@ export function tellStories(segments: readonly StorySegment[], differs: readonly
         lost: lost !== null,
       });
     }
-    for (const side of ['client', 'server'] as const) stories[side].push(...simplify(told[side], differs).map(words));
+    const meant = { client: simplify(told.client, differs), server: simplify(told.server, differs) };
+    const shown = differs.includes('lengths') ? ranked(meant) : meant;
+    for (const side of ['client', 'server'] as const) stories[side].push(...shown[side].map(words));
   }
   return stories;
 }
@@ -115,6 +118,25 @@ function simplify(told: readonly Told[], differs: readonly Difference[]): Told[]
     list = list.map((s) => ({ ...s, lost: false }));
   }
   return may('cuts') ? joined(list.flatMap(apart)) : list;
+}
+
+/** Each number of a side by its place among all that occur: where text begins and ends counts, and not how long it is. */
+function ranked(list: Record<Side, Told[]>): Record<Side, Told[]> {
+  const places = (own: readonly Told[], other: readonly Told[]) => {
+    const numbers = own.flatMap((s) => [s.seq, s.seq + s.length]).concat(other.flatMap((s) => s.ack ?? []));
+    return [...new Set(numbers)].sort((a, b) => a - b);
+  };
+  const [client, server] = [places(list.client, list.server), places(list.server, list.client)];
+  const told = (s: Told, own: readonly number[], other: readonly number[]): Told => ({
+    ...s,
+    seq: own.indexOf(s.seq),
+    ack: s.ack === null ? null : other.indexOf(s.ack),
+    length: Math.sign(s.length),
+  });
+  return {
+    client: list.client.map((s) => told(s, client, server)),
+    server: list.server.map((s) => told(s, server, client)),
+  };
 }
 
 /** Text and FIN of one segment as two. */

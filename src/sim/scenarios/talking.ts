@@ -98,12 +98,17 @@ export const TALKING: readonly Scenario[] = [
     async script(stage) {
       const { client, server } = await stage.open();
       await stage.quiet();
-      stage.net.rules.drop({ from: 'client', text: true }, { nth: stage.knob('which') });
-      await transfer(stage, client, server, 10 * SEGMENT);
-      stage.check(t('all arrives', '全部送达'), server.received === 10 * SEGMENT);
+      stage.net.rules.drop({ from: 'server', text: true }, { nth: stage.knob('which') });
+      await server.write(10 * SEGMENT);
+      for (let heard = 0; heard < 10 * SEGMENT; ) heard += (await client.read())?.length ?? Number.POSITIVE_INFINITY;
+      stage.check(t('all arrives', '全部送达'), client.received === 10 * SEGMENT);
+      await stage.quiet();
+      client.close();
+      await server.read();
+      server.close();
       const lost = stage.sent.find((s) => s.lost !== null)!;
       const again = stage.sent.filter(
-        (s) => s.from === 'client' && s.segment.seq === lost.segment.seq && s.segment.length > 0,
+        (s) => s.from === 'server' && s.segment.seq === lost.segment.seq && s.segment.length > 0,
       );
       stage.check(t('it was repeated once', '只重传一次'), again.length === 2);
       const waited = again[1]!.time - lost.time;
@@ -151,7 +156,6 @@ export const TALKING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.10.7.4, seventh', 'RFC 5681 §3.2'],
     knobs: [DELAY, knob('late', 0.1, 5, 1, 'ms', t('how late it comes', '迟到多久'))],
-    capture: 'reordered_and_duplicated',
     linux: { sides: ['server', 'client'], differs: ['acks'] },
     setting: WIRE,
     async script(stage) {
@@ -222,6 +226,7 @@ export const TALKING: readonly Scenario[] = [
       const heard = await server.readAll();
       await writing;
       stage.check(t('reading opens it, and all arrives', '读取使窗口打开，全部送达'), heard.length === 20_000);
+      server.end();
     },
   },
   {
@@ -267,6 +272,7 @@ export const TALKING: readonly Scenario[] = [
     ),
     rfc: ['RFC 9293 §3.1 (MUST-3)', 'RFC 1071'],
     knobs: [DELAY],
+    mutations: ['no-checksum'],
     linux: { sides: ['server', 'client'], differs: ['acks'] },
     async script(stage) {
       const { client, server } = await stage.open();
@@ -275,6 +281,66 @@ export const TALKING: readonly Scenario[] = [
       const heard = await transfer(stage, client, server, 2 * SEGMENT);
       stage.check(t('one segment failed its checksum', '有一个报文段校验失败'), stage.server.counter('InErrs') === 1);
       stage.check(t('the application reads the right bytes', '应用程序读到的数据正确'), inOrder(heard));
+    },
+  },
+  {
+    name: 'pmtu-discovery',
+    chapter: 'talking',
+    title: t('A narrow stretch on the way: path MTU discovery', '途中有一段较窄：路径 MTU 发现'),
+    text: t(
+      'Both ends take packets of 1500 bytes; somewhere between them a link takes less. The packet says "do not fragment", so the router there drops it and says by ICMP how large one may be. TCP believes that if the quoted numbers are of its own, sends the same text again in smaller segments, and does not slow down: nothing was congested.',
+      '两端都能收发 1500 字节的包，途中某段链路却没那么宽。包上写着“不得分片”，那里的路由器只好丢弃，并用 ICMP 告知允许多大。TCP 核对其中引用的序号确属自己之后，把同样的数据改用更小的报文段重发，而且不减速：这并不是拥塞。',
+    ),
+    rfc: ['RFC 1191', 'RFC 8201', 'RFC 9293 §3.7.2', 'RFC 5927 §7.2'],
+    knobs: [DELAY, knob('mtu', 576, 1499, 1400, 'bytes', t('what the narrow stretch takes', '较窄那段的 MTU'))],
+    linux: { sides: ['server', 'client'], differs: ['acks', 'cuts', 'repeats'] },
+    setting: (value) => ({ link: { delay: value('delay') * MILLISECOND, pathMtu: value('mtu') } }),
+    async script(stage) {
+      const { client, server } = await stage.open();
+      await stage.quiet();
+      await transfer(stage, client, server, 8 * SEGMENT);
+      stage.check(t('all arrives', '全部送达'), server.received === 8 * SEGMENT);
+      const all = stage.segments('client').filter((s) => s.segment.length > 0);
+      stage.check(t('what was too large got lost', '过大的包丢失'), all[0]!.lost !== null);
+      const room = stage.knob('mtu') - 52;
+      const after = all.slice(all.findLastIndex((s) => s.lost !== null) + 1);
+      stage.check(
+        t('everything after that fits', '此后的报文段都放得下'),
+        after.length > 0 && after.every((s) => s.segment.length <= room),
+      );
+    },
+  },
+  {
+    name: 'pmtu-black-hole',
+    chapter: 'talking',
+    title: t('A narrow stretch that says nothing: a black hole', '过窄却不作声：MTU 黑洞'),
+    text: t(
+      'Somebody on the way filters ICMP. Handshake and small requests work, and as soon as one side sends full segments nothing arrives: the connection hangs. With tcp_mtu_probing 1 TCP suspects after some repetitions that its segments are too large, and tries smaller ones until something is acknowledged; with 0 it repeats the same to the end.',
+      '途中有人过滤了 ICMP。握手和小请求一切正常，可是一旦有一方发送满长报文段，就什么也到不了：连接卡死。tcp_mtu_probing 为 1 时，TCP 在重传若干次后怀疑报文段过大，改用更小的，直到得到确认；为 0 则一直重发同样大小的报文段。',
+    ),
+    rfc: ['RFC 2923 §2.1', 'RFC 4821 §7.7', 'RFC 8899'],
+    knobs: [
+      DELAY,
+      knob('mtu', 1100, 1499, 1400, 'bytes', t('what the narrow stretch takes', '较窄那段的 MTU')),
+      knob('probing', 0, 1, 1, '0 | 1', t('tcp_mtu_probing', 'tcp_mtu_probing')),
+    ],
+    linux: { sides: ['client', 'server'], differs: ['acks', 'cuts', 'repeats'] },
+    setting: (value) => ({
+      client: configured({ tcp_mtu_probing: value('probing') as 0 | 1 }),
+      link: { delay: value('delay') * MILLISECOND, pathMtu: value('mtu'), icmp: false },
+    }),
+    async script(stage) {
+      const { client, server } = await stage.open();
+      client.offer('hi');
+      stage.check(t('a small segment arrives', '小报文段能到达'), (await server.read())?.length === 2);
+      await stage.quiet();
+      client.offer(4 * SEGMENT);
+      const wait = stage.sleep(stage.virtual ? 60_000 : 9_000).then(() => null);
+      const heard = await Promise.race([server.read(), wait]);
+      stage.check(
+        t('full ones arrive only where TCP tries smaller ones', '满长的数据只有在 TCP 改用更小的报文段时才能到达'),
+        (heard !== null) === (stage.knob('probing') === 1),
+      );
     },
   },
 ];

@@ -46,6 +46,50 @@ export const TUNING: readonly Scenario[] = [
     },
   },
   {
+    name: 'tw-reuse-flag',
+    chapter: 'tuning',
+    title: t('tcp_tw_reuse: outgoing connections only', 'tcp_tw_reuse：只对主动发起的连接有效'),
+    text: t(
+      'The client has one port, and that is in TIME-WAIT. With tcp_tw_reuse 1 connect() may take it over after a second, if the connection had timestamps: they tell old segments from new ones. With 0, or with 2 (the default, loopback only), connect() fails with EADDRNOTAVAIL. ' +
+        'It does nothing for servers, and it is no "fast recycling": tcp_tw_recycle was that; it broke clients behind NAT, and is gone since Linux 4.12.',
+      '客户端只有一个端口，而它正处于 TIME-WAIT。tcp_tw_reuse 为 1 且连接带时间戳时，一秒之后 connect() 就可以接管这个端口：时间戳能区分新旧报文段。为 0，或为 2（默认值，仅限回环接口）时，connect() 以 EADDRNOTAVAIL 失败。' +
+        '它对服务器端毫无作用，也不是“快速回收”：那是 tcp_tw_recycle，会使 NAT 后面的客户端出错，自 Linux 4.12 起已经删除。',
+    ),
+    rfc: ['RFC 6191 §2', 'RFC 7323 §5', 'RFC 9293 §3.6'],
+    knobs: [
+      DELAY,
+      knob('reuse', 0, 2, 1, '0 | 1 | 2', t('tcp_tw_reuse', 'tcp_tw_reuse')),
+      knob('timestamps', 0, 1, 1, '0 | 1', t('the client offers timestamps', '客户端提出时间戳')),
+      knob('wait', 0, 59_000, 1500, 'ms', t('how long after the close', '关闭之后过多久')),
+    ],
+    linux: { sides: ['client', 'server'] },
+    setting: (value) => ({
+      client: configured({
+        tcp_tw_reuse: value('reuse') as 0 | 1 | 2,
+        tcp_timestamps: value('timestamps') === 1,
+        ip_local_port_range: [40_000, 40_000],
+      }),
+    }),
+    async script(stage) {
+      stage.server.listen(80).serve(async (s) => {
+        await s.readAll();
+        s.close();
+      });
+      await shortLife(stage);
+      stage.check(t('the only port is in TIME-WAIT', '唯一的端口处于 TIME-WAIT'), stage.has('client', 'TIME-WAIT'));
+      await stage.sleep(stage.knob('wait'));
+      const outcome = tryConnect(stage);
+      const may = stage.knob('reuse') === 1 && stage.knob('timestamps') === 1 && stage.knob('wait') >= 1000;
+      stage.check(
+        t('connect() may take it over, or fails with EADDRNOTAVAIL', 'connect() 或者接管它，或者以 EADDRNOTAVAIL 失败'),
+        may === (typeof outcome !== 'string') && (may || outcome === 'EADDRNOTAVAIL'),
+      );
+      if (typeof outcome === 'string') return;
+      await outcome.opened;
+      stage.check(t('and is connected', '并且连接成功'), outcome.state === 'ESTABLISHED');
+    },
+  },
+  {
     name: 'tw-port-exhaustion',
     chapter: 'tuning',
     title: t('Short connections use up the ports', '短连接耗尽端口'),
