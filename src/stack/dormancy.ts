@@ -19,8 +19,8 @@ export class Dormancy {
   readonly #after: number;
   readonly #now: () => number;
   /** What this round still has to look at, and what is for the next one. */
-  #round: Connection[] = [];
-  #later: Connection[] = [];
+  #round = new Set<Connection>();
+  #later = new Set<Connection>();
   #next = NEVER;
 
   /** `after`: between two rounds, µs; 0: no rounds, `restNow` does it. */
@@ -31,12 +31,20 @@ export class Dormancy {
 
   /** Something happened on it. */
   touch(connection: Connection): void {
-    if (connection.stir === STIRRED) return;
+    if (connection.stir === STIRRED || connection.timer < 0) return;
     if (connection.stir === UNLISTED) {
-      this.#later.push(connection);
+      this.#later.add(connection);
       if (this.#next === NEVER && this.#after > 0) this.#next = this.#now() + this.#after;
     }
     connection.stir = STIRRED;
+  }
+
+  /** It is over: its memory is not kept until the next round. */
+  forget(connection: Connection): void {
+    if (connection.stir === UNLISTED) return;
+    connection.stir = UNLISTED;
+    if (!this.#later.delete(connection)) this.#round.delete(connection);
+    if (this.#round.size + this.#later.size === 0) this.#next = NEVER;
   }
 
   next(): number {
@@ -46,23 +54,25 @@ export class Dormancy {
   expire(now: number): void {
     if (now < this.#next) return;
     const round = this.#round;
-    for (let left = BATCH; left > 0 && round.length > 0; left--) {
-      const connection = round.pop()!;
-      if (connection.stir === STIRRED && connection.timer >= 0) {
+    let left = BATCH;
+    for (const connection of round) {
+      if (left-- === 0) break;
+      round.delete(connection);
+      if (connection.stir === STIRRED) {
         connection.stir = STILL;
-        this.#later.push(connection);
+        this.#later.add(connection);
       } else {
         connection.stir = UNLISTED;
-        if (connection.timer >= 0) connection.rest();
+        connection.rest();
       }
     }
-    if (round.length > 0) {
+    if (round.size > 0) {
       this.#next = now + PAUSE;
       return;
     }
     this.#round = this.#later;
-    this.#later = [];
-    this.#next = this.#round.length > 0 ? now + this.#after : NEVER;
+    this.#later = round;
+    this.#next = this.#round.size > 0 ? now + this.#after : NEVER;
   }
 
   /** The end of a turn: without rounds, all that can rest does. */
@@ -70,8 +80,8 @@ export class Dormancy {
     if (this.#after > 0) return;
     for (const connection of this.#later) {
       connection.stir = UNLISTED;
-      if (connection.timer >= 0) connection.rest();
+      connection.rest();
     }
-    this.#later.length = 0;
+    this.#later.clear();
   }
 }

@@ -443,6 +443,7 @@ export class Engine implements Environment {
     this.#weigh(connection, 0);
     this.timers.remove(connection.timer);
     connection.timer = -1;
+    this.dormancy.forget(connection);
     this.demux.remove(connection);
     if (connection.orphan) this.#orphans--;
     if (tcb.state === TIME_WAIT) this.#wait(tcb);
