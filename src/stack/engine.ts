@@ -252,7 +252,7 @@ export class Engine implements Environment {
 
   #toTimeWait(port: Port, family: 4 | 6, id: number, segment: Segment, now: number): void {
     const tuple = this.timeWait.tuple(family, id);
-    const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple));
+    const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple), now);
     const tcb = thaw(this, tuple, record, now);
     tcb.owner = port.owner;
     const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
@@ -268,7 +268,11 @@ export class Engine implements Environment {
     segmentArrives(tcb, segment, now);
     output(tcb, now);
     if (tcb.state === CLOSED) this.timeWait.remove(family, id);
-    else if (tcb.closeAt !== record.closeAt) this.timeWait.restart(family, id, tcb.closeAt, tcb.tsRecent);
+    else {
+      this.timeWait.answered(family, id, tcb.lastInvalidAck);
+      // Last: the record gets another number by it.
+      if (tcb.closeAt !== record.closeAt) this.timeWait.restart(family, id, tcb.closeAt, tcb.tsRecent);
+    }
   }
 
   #toListener(port: Port, tuple: FourTuple, segment: Segment, now: number): void {
@@ -459,6 +463,7 @@ export class Engine implements Environment {
       tsRecent: tcb.tsRecent,
       tsOffset: tcb.tsOffset,
       closeAt: tcb.closeAt,
+      lastInvalidAck: tcb.lastInvalidAck,
     });
     if (kept) return;
     this.counters.TCPTimeWaitOverflow++;

@@ -4,6 +4,7 @@ import type { HalfOpenRecord } from '../tcp/half-open.ts';
 import type { FourTuple } from '../tcp/trace.ts';
 import { seq } from '../wire/seq.ts';
 import type { HalfSipHash } from './half-siphash.ts';
+import { packRecent, unpackRecent } from './recent-time.ts';
 import { RecordQueue, TupleRecords } from './records.ts';
 
 /** The words of a record: 40 bytes with its tuple, 52 for IPv6. Its listener and the device it came by are its tag. */
@@ -27,9 +28,6 @@ const RETRANSMITTED = 1 << 11;
 const DEFERRED = 1 << 12;
 const RETRIES_SHIFT = 13;
 const INVALID_SHIFT = 21;
-const INVALID_MASK = 0x7ff;
-/** A tick of the time of the last answer to nonsense, µs: what goes round is a minute. */
-const INVALID_TICK = 31_250;
 
 /** `retries` that fit. */
 const MOST_RETRIES = 255;
@@ -154,7 +152,7 @@ export class HalfOpenTable {
       retransmitted: (flags & RETRANSMITTED) !== 0,
       deferred: (flags & DEFERRED) !== 0,
       retransmitAt: this.#time(w[at + DUE]!),
-      lastInvalidAck: this.#invalidTime(flags >>> INVALID_SHIFT),
+      lastInvalidAck: unpackRecent(flags >>> INVALID_SHIFT, this.#now),
     };
   }
 
@@ -214,7 +212,7 @@ export class HalfOpenTable {
       (record.retransmitted ? RETRANSMITTED : 0) |
       (record.deferred ? DEFERRED : 0) |
       (retriesOf(record) << RETRIES_SHIFT) |
-      (invalidTick(record.lastInvalidAck) << INVALID_SHIFT);
+      (packRecent(record.lastInvalidAck) << INVALID_SHIFT);
     w[at + DUE] = (record.retransmitAt % WRAP) | 0;
   }
 
@@ -244,12 +242,6 @@ export class HalfOpenTable {
     return this.#now + ((low - (this.#now % WRAP)) | 0);
   }
 
-  #invalidTime(tick: number): number {
-    if (tick === 0) return Number.NEGATIVE_INFINITY;
-    const now = Math.floor(this.#now / INVALID_TICK);
-    return (now - ((now - tick) & INVALID_MASK)) * INVALID_TICK;
-  }
-
   #of(family: 4 | 6): Family {
     return family === 4 ? this.#v4 : this.#v6;
   }
@@ -258,12 +250,6 @@ export class HalfOpenTable {
 /** As many as fit. */
 function retriesOf(record: HalfOpenRecord): number {
   return Math.min(MOST_RETRIES, record.retries);
-}
-
-/** 1 … 2047, 0 for never. */
-function invalidTick(time: number): number {
-  if (time === Number.NEGATIVE_INFINITY) return 0;
-  return Math.floor(time / INVALID_TICK) & INVALID_MASK || 1;
 }
 
 /** How many timers fire before `time` µs have passed since the SYN: what `tcp_defer_accept` counts in. 0 for 0. */

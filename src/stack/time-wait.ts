@@ -3,18 +3,20 @@ import type { FourTuple } from '../tcp/trace.ts';
 import { seq } from '../wire/seq.ts';
 import { portsWord } from './demux.ts';
 import type { HalfSipHash } from './half-siphash.ts';
+import { packRecent, unpackRecent } from './recent-time.ts';
 import { RecordQueue, TupleRecords } from './records.ts';
 
 /** The words of a record: 32 bytes with its tuple, 44 for IPv6. */
 const RCV_NXT = 0;
 const SND_NXT = 1;
 const TS_RECENT = 2;
-/** The window's field (16 bits), its shift (4), timestamps (1). */
+/** The window's field (16 bits), its shift (4), timestamps (1), when nonsense was last answered (11). */
 const PACKED = 3;
 const WORDS = 4;
 
 const SCALE_SHIFT = 16;
 const TIMESTAMPS = 1 << 20;
+const INVALID_SHIFT = 21;
 /** The time it ends at shares a word with the number of the origin: ticks since the first one of its page, µs. */
 const ORIGIN_BITS = 16;
 const TICK = 1000;
@@ -42,11 +44,12 @@ class Family {
     w[at + TS_RECENT] = record.tsRecent;
     const window = Math.min(0xffff, record.rcvWnd >>> record.rcvWindScale);
     w[at + PACKED] = window | (record.rcvWindScale << SCALE_SHIFT) | (record.timestamps ? TIMESTAMPS : 0);
+    this.answered(id, record.lastInvalidAck);
     this.#setTime(id, record.closeAt);
     return true;
   }
 
-  record(id: number, tsOffset: number): TimeWaitRecord {
+  record(id: number, tsOffset: number, now: number): TimeWaitRecord {
     const at = this.records.at(id);
     const w = this.records.words(id);
     const packed = w[at + PACKED]!;
@@ -60,7 +63,15 @@ class Family {
       tsRecent: w[at + TS_RECENT]!,
       tsOffset,
       closeAt: this.time(id),
+      lastInvalidAck: unpackRecent(packed >>> INVALID_SHIFT, now),
     };
+  }
+
+  /** Nonsense was answered at `time`. */
+  answered(id: number, time: number): void {
+    const at = this.records.at(id) + PACKED;
+    const w = this.records.words(id);
+    w[at] = (w[at]! & (2 ** INVALID_SHIFT - 1)) | (packRecent(time) << INVALID_SHIFT);
   }
 
   /** The wait starts again, and TS.Recent follows: it goes to the end of the queue. */
@@ -162,10 +173,10 @@ export class TimeWaitTable {
     return this.#idOf(tuple) >= 0;
   }
 
-  /** The record of a tuple; null where it is not there. */
+  /** The record of a tuple, but for what it answered last; null where it is not there. */
   get(tuple: FourTuple, tsOffset: number): TimeWaitRecord | null {
     const id = this.#idOf(tuple);
-    return id < 0 ? null : this.record(tuple.localAddress.family, id, tsOffset);
+    return id < 0 ? null : this.record(tuple.localAddress.family, id, tsOffset, 0);
   }
 
   /** Forgets a tuple, which must be there. */
@@ -182,8 +193,13 @@ export class TimeWaitTable {
     return this.#of(family).records.tuple(id);
   }
 
-  record(family: 4 | 6, id: number, tsOffset: number): TimeWaitRecord {
-    return this.#of(family).record(id, tsOffset);
+  /** `now`: what was answered of nonsense in the minute before it is told. */
+  record(family: 4 | 6, id: number, tsOffset: number, now: number): TimeWaitRecord {
+    return this.#of(family).record(id, tsOffset, now);
+  }
+
+  answered(family: 4 | 6, id: number, time: number): void {
+    this.#of(family).answered(id, time);
   }
 
   restart(family: 4 | 6, id: number, closeAt: number, tsRecent: number): void {

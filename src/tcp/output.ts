@@ -6,6 +6,7 @@ import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitOwedAck, emitSegment } from './emit.ts';
 import { flightSize, pipe, unsent } from './loss/pipe.ts';
 import { notePrr } from './loss/prr.ts';
+import { nextRescue } from './loss/rescue.ts';
 import type { Sent } from './loss/scoreboard.ts';
 import { scheduleTailProbe, tailProbeSent } from './loss/tlp.ts';
 import { noteRetransmission } from './loss/undo.ts';
@@ -89,6 +90,7 @@ export function output(tcb: Tcb, now: number): void {
     }
     if (tcb.scoreboard.lostBytes > 0 && tcb.frto !== 'second') sendLost(tcb, now);
     if (!tcb.finSent && (tcb.finQueued || tcb.sendBuffer.length > 0)) sendNew(tcb, now);
+    if (tcb.recovery === 'fast') sendRescue(tcb, now);
     watchWindow(tcb, now);
     // What has left may be what the application waited for.
     if (tcb.wantsWritable && tcb.notsentLowat < NEVER && isWritable(tcb)) tcb.notices |= WRITABLE;
@@ -111,6 +113,20 @@ function sendLost(tcb: Tcb, now: number): void {
     if (pacingHolds(tcb, now)) return;
     if (!resend(tcb, range, Math.max(mss, room - (room % mss)), now)) return;
     tcb.retransmitNow = false;
+  }
+}
+
+/** What RFC 6675 §4 sends again when there is nothing else to send, as far as cwnd allows: NextSeg's rules 3 and 4. */
+function sendRescue(tcb: Tcb, now: number): void {
+  for (;;) {
+    const found = nextRescue(tcb);
+    const mss = segmentRoom(tcb);
+    if (found === undefined || tcb.cwnd - pipe(tcb) < Math.min(mss, found.range.length) || pacingHolds(tcb, now))
+      return;
+    if (found.rescue) tcb.rescued = true;
+    // It has to have the highest number that is out.
+    const range = found.rescue ? tcb.scoreboard.tail(mss) : found.range;
+    if (!resend(tcb, range, mss, now)) return;
   }
 }
 

@@ -166,6 +166,8 @@ export class Tcb implements FourTuple {
   prrTarget = 0;
   prrDelivered = 0;
   prrOut = 0;
+  /** RFC 6675 §4, RescueRxt: this recovery has had its rescue retransmission. */
+  rescued = false;
   recoverFlight = 0;
   /** What a needless recovery is known by (`loss/undo.ts`): segments sent again since `undoMarker` and not reported as duplicates. */
   undoMarker: Seq = seq(0);

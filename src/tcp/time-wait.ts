@@ -16,6 +16,8 @@ export interface TimeWaitRecord {
   tsOffset: number;
   /** When the 2 MSL are over, µs. */
   closeAt: number;
+  /** When an unacceptable segment was last answered, µs: two ends out of step must not answer each other for ever (`tcp_invalid_ratelimit`). */
+  lastInvalidAck: number;
 }
 
 /**
@@ -39,6 +41,7 @@ export function thaw(env: Environment, tuple: FourTuple, record: TimeWaitRecord,
   tcb.tsRecentAge = now;
   tcb.tsOffset = record.tsOffset;
   tcb.closeAt = record.closeAt;
+  tcb.lastInvalidAck = record.lastInvalidAck;
   tcb.synAcked = true;
   tcb.finQueued = true;
   tcb.finSent = true;

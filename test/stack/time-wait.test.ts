@@ -5,7 +5,9 @@ import { TimeWaitTable } from '../../src/stack/time-wait.ts';
 import type { TimeWaitRecord } from '../../src/tcp/time-wait.ts';
 import type { FourTuple } from '../../src/tcp/trace.ts';
 import { IpAddress } from '../../src/wire/address.ts';
-import { seq } from '../../src/wire/seq.ts';
+import { ACK, FIN, type Segment } from '../../src/wire/segment.ts';
+import { add, seq } from '../../src/wire/seq.ts';
+import { RawPeer } from './support/raw-peer.ts';
 
 const hash = new HalfSipHash(Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
 const tuple = (n: number, six = false): FourTuple => ({
@@ -23,6 +25,7 @@ const record = (closeAt: number, change: Partial<TimeWaitRecord> = {}): TimeWait
   tsRecent: -9,
   tsOffset: 3,
   closeAt,
+  lastInvalidAck: Number.NEGATIVE_INFINITY,
   ...change,
 });
 const find = (t: TimeWaitTable, { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): number =>
@@ -35,8 +38,23 @@ describe('TimeWaitTable', () => {
       const given = record(60_000_000);
       expect(t.add(tuple(5000, six), given)).toBe(true);
       const id = find(t, tuple(5000, six));
-      expect(t.record(six ? 6 : 4, id, 3)).toEqual(given);
+      expect(t.record(six ? 6 : 4, id, 3, 0)).toEqual(given);
       expect(t.tuple(six ? 6 : 4, id)).toEqual(tuple(5000, six));
+    }
+  });
+
+  it('remembers when it last answered nonsense, to a tick of 31 ms, for a minute; the rest of the record stays', () => {
+    const t = new TimeWaitTable(hash, 10);
+    const given = record(60_000_000, { timestamps: true, rcvWindScale: 14, rcvWnd: 0xffff << 14 });
+    t.add(tuple(1), given);
+    const id = find(t, tuple(1));
+    for (const at of [1, 2_000_000, 63_000_000, 64_000_000, 1e12]) {
+      t.answered(4, id, at);
+      const { lastInvalidAck, ...rest } = t.record(4, id, 3, at + 400_000);
+      expect(at - lastInvalidAck).toBeLessThan(31_250);
+      expect(at - lastInvalidAck).toBeGreaterThan(-31_251);
+      expect({ ...rest, lastInvalidAck: given.lastInvalidAck }).toEqual(given);
+      expect(t.record(4, id, 3, at + 1_000_000).lastInvalidAck).toBe(lastInvalidAck);
     }
   });
 
@@ -92,5 +110,32 @@ describe('TimeWaitTable', () => {
     expect(t.bytes / t.count).toBeLessThan(48);
     t.expire(1e9, () => {});
     expect(t.bytes).toBe(128);
+  });
+});
+
+describe('in TIME-WAIT', () => {
+  it('two ends out of step do not answer each other for ever: empty segments are answered twice a second (tcp_invalid_ratelimit)', () => {
+    const peer = new RawPeer();
+    peer.stack.listen({ port: 80 }, (socket) => socket.close());
+    const { mine, theirs } = peer.open();
+    const says = (flags: number, over: number) =>
+      peer.send((s: Segment) => {
+        Object.assign(s, { sourcePort: 4000, destinationPort: 80, flags, seq: add(mine, over), ack: add(theirs, 1) });
+      });
+    says(ACK | FIN, 0);
+    expect(peer.stack.stats()).toMatchObject({ connections: 0, timeWait: 1 });
+    peer.heard.length = 0;
+    const answers = (): number => peer.heard.splice(0).length;
+    says(ACK, 100_000);
+    expect(answers()).toBe(1);
+    for (let i = 0; i < 10; i++) says(ACK, 100_000);
+    expect(answers()).toBe(0);
+    peer.wait(600_000);
+    says(ACK, 100_000);
+    expect(answers()).toBe(1);
+    // A FIN that comes again needs its answer.
+    says(ACK | FIN, 0);
+    says(ACK | FIN, 0);
+    expect(answers()).toBe(2);
   });
 });

@@ -123,6 +123,7 @@ function enterRecovery(tcb: Tcb, acked: number, delivered: number): void {
   reduceForLoss(tcb, flightSize(tcb));
   tcb.recovery = 'fast';
   tcb.recover = tcb.sndNxt;
+  tcb.rescued = false;
   tcb.env.counters.TCPFastRetrans++;
   stopTailProbe(tcb);
   beginUndo(tcb);

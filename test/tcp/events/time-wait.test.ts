@@ -52,8 +52,10 @@ describe('RFC 9293 MAY-2 reopening from TIME-WAIT', () => {
       tsRecent: tcb.tsRecent,
       tsOffset: 0,
       closeAt: tcb.closeAt,
+      lastInvalidAck: t.now,
     };
     const again = thaw(tcb.env, tcb, record, t.now);
+    expect(again.lastInvalidAck).toBe(t.now);
     expect([again.state, again.sndNxt, again.sndUna, again.rcvNxt]).toEqual([
       tcb.state,
       tcb.sndNxt,

@@ -55,6 +55,60 @@ describe('RFC 6675: SACK without RACK (tcp_recovery 0)', () => {
   });
 });
 
+describe('RFC 6675 §4 NextSeg, rules 3 and 4', () => {
+  it('RFC 6675 §4 rule 4: the last segment is sent again, once in a recovery, where there is nothing else', () => {
+    const t = flight({ ...rfc6675, config: { ...rfc6675.config, initialWindow: 12 } });
+    t.at(1.1);
+    // 0 and 9 are lost, of 10.
+    expect(hear(t, ack(0, [1, 4]))).toEqual(['again 0']);
+    expect(hear(t, ack(0, [1, 9]))).toEqual(['again 9']);
+    expect(hear(t, ack(0, [1, 9]))).toEqual([]);
+    t.at(1.2);
+    // The rescue arrived, and recovery ends without a time-out.
+    hear(t, ack(10));
+    expect([t.tcb.recovery, t.counters.TCPTimeouts, t.counters.RetransSegs]).toEqual(['open', 0, 2]);
+  });
+
+  it('RFC 6675 §4 rule 4: the next recovery has its own', () => {
+    const t = flight({ ...rfc6675, segments: 10 });
+    t.at(1.1);
+    hear(t, ack(0, [1, 9]));
+    expect(t.tcb.rescued).toBe(true);
+    t.at(1.2);
+    hear(t, ack(10));
+    t.user.send(10_000);
+    t.drain();
+    t.at(1.3);
+    hear(t, ack(10, [11, 14]));
+    expect([t.tcb.recovery, t.tcb.rescued]).toEqual(['fast', false]);
+  });
+
+  it('RFC 6675 §4 rule 3: before that, what is below something SACKed and not yet sent again', () => {
+    const t = flight(rfc6675);
+    t.at(1.1);
+    // 8 has one segment SACKED above it: no loss by IsLost.
+    expect(hear(t, ack(0, [1, 5]))).toEqual(['again 0']);
+    expect(hear(t, ack(0, [9, 10], [1, 8]))).toEqual(['again 8']);
+    expect(t.tcb.scoreboard.lostBytes).toBe(MSS);
+  });
+
+  it('RFC 6675 §4 rule 2: new text goes before', () => {
+    const t = flight({ ...rfc6675, segments: 40 });
+    t.at(1.1);
+    const sent = hear(t, ack(0, [1, 9]));
+    expect(sent[0]).toBe('again 0');
+    expect(sent.slice(1)).not.toContain('again 9');
+    expect(hear(t, ack(0, [1, 9]))).not.toContain('again 9');
+  });
+
+  it('with RACK the tail is for its timers (RFC 8985)', () => {
+    const t = flight();
+    t.at(1.1);
+    expect(hear(t, ack(0, [1, 9]))).toEqual(['again 0']);
+    expect(hear(t, ack(0, [1, 9]))).toEqual([]);
+  });
+});
+
 describe('SACK blocks', () => {
   it('RFC 2018 §8: a receiver may throw away what it SACKed: after a time-out nothing counts as SACKed that it should have acknowledged', () => {
     const t = flight({ ...rfc6675, segments: 4 });
