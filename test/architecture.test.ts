@@ -52,6 +52,10 @@ const WHOLE: Readonly<Record<string, string>> = {
   'test/node/net/http.test.ts': "Node's own http over it",
   'test/node/net/parity.test.ts': 'node:net and synfin/net side by side',
   'test/node/net/types.test.ts': "assignability to node:net's types",
+  'test/node/net/package.test.ts': 'the package in a project of its own',
+  'test/node/net/memory.test.ts': 'what connections leave behind, and what stalled ones take',
+  'test/node/net/surface.test.ts': 'every name of node:net, on the Node that runs it',
+  'test/node/net/disorder.test.ts': 'callbacks that throw, destroy and open others',
 };
 
 describe('src', () => {

@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+/** What is published, in a project that is not ours: `npm test` has compiled it just before. */
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const project = mkdtempSync(join(tmpdir(), 'synfin-package-'));
+afterAll(() => rmSync(project, { recursive: true }));
+
+const run = (program: string, args: readonly string[], cwd = project): string => {
+  try {
+    return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`);
+  }
+};
+
+beforeAll(() => {
+  const list = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], root);
+  const [{ filename }] = JSON.parse(list) as [{ filename: string }];
+  const home = join(project, 'node_modules/synfin');
+  mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
+  mkdirSync(home);
+  run('tar', ['xzf', filename, '--strip-components=1', '-C', home]);
+  // Its only dependency that a program with `synfin/net` needs is Node's types, and those are the user's.
+  symlinkSync(join(root, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'));
+  const undici = join(root, 'node_modules/undici-types');
+  symlinkSync(undici, join(project, 'node_modules/undici-types'));
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  const program = readFileSync(join(root, 'test/node/net/types/program.ts'), 'utf8');
+  writeFileSync(join(project, 'program.ts'), program.replace('../../../../src/node/net.ts', 'synfin/net'));
+}, 60_000);
+
+it.each([
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+])('a program for node:net compiles with ours: module %s, resolution %s', { timeout: 60_000 }, (module, resolution) => {
+  const options = { module, moduleResolution: resolution, target: 'es2023', strict: true, noEmit: true };
+  const compilerOptions = { ...options, lib: ['es2023', 'esnext.disposable'], types: ['node'] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
+  expect(run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])).toBe('');
+});
+
+it('an error of types is one', { timeout: 60_000 }, () => {
+  const wrong =
+    "import net from 'synfin/net';\nnet.connect({ port: true });\nnet.createServer().listen([]).on('drop', (s: string) => s);\n";
+  writeFileSync(join(project, 'wrong.ts'), wrong);
+  const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['wrong.ts'] }));
+  expect(() => run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])).toThrow(/wrong\.ts\(2,/);
+});
+
+it('it runs there, with nothing but Node', () => {
+  const text = `import net, { connect, stack } from 'synfin/net';
+    const server = net.createServer((socket) => socket.end('hello')).listen(0, () => {
+      connect(server.address().port).on('data', (bytes) => console.log(String(bytes), stack.stats().connections)).on('close', () => server.close());
+    });`;
+  writeFileSync(join(project, 'run.mjs'), text);
+  expect(run(process.execPath, ['run.mjs'])).toBe('hello 2\n');
+});
