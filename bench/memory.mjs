@@ -58,6 +58,7 @@ const config = {
   tcp_max_syn_backlog: 65_536,
   somaxconn: 65_536,
   restAfter: 500_000,
+  timeWait: 3600e6,
 };
 const [a, b] = [pair.a, pair.b].map((device, i) => {
   const stack = new Stack({ host: new LoopHost(), config });
@@ -86,15 +87,16 @@ async function runFor(seconds) {
 const BLOCK = new Uint8Array(64 * 1024);
 const seconds = Number(values.seconds);
 
-async function stream() {
+/** A stream from `a` to `b`, for a while: MiB a second, and a second of CPU. */
+async function streamFor(seconds, port) {
   let got = 0;
   const take = (bytes) => {
     got += bytes.length;
   };
-  b.listen({ port: 80 }, (socket) => {
+  const listener = b.listen({ port }, (socket) => {
     socket.events = { onReadable: () => socket.consume(take) };
   });
-  const socket = a.connect({ remoteAddress: B, remotePort: 80 });
+  const socket = a.connect({ remoteAddress: B, remotePort: port });
   const pump = () => {
     while (socket.send(BLOCK, false) === BLOCK.length);
   };
@@ -106,7 +108,46 @@ async function stream() {
   await runFor(seconds);
   const took = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
+  socket.abort();
+  listener.close();
+  settle();
   return { 'MiB/s': got / 2 ** 20 / took, 'MiB/core-s': got / 2 ** 20 / ((user + system) / 1e6) };
+}
+
+const stream = () => streamFor(seconds, 80);
+
+/** Requests and responses of 64 bytes, one after the other: µs for each, and µs of CPU. */
+async function askFor(seconds, port) {
+  const message = new Uint8Array(64);
+  let done = 0;
+  const listener = b.listen({ port }, (socket) => {
+    socket.events = {
+      onReadable() {
+        socket.consume(() => {});
+        socket.send(message);
+      },
+    };
+  });
+  const socket = a.connect({ remoteAddress: B, remotePort: port });
+  socket.events = {
+    onConnect: () => socket.send(message),
+    onReadable() {
+      socket.consume(() => {});
+      done++;
+      socket.send(message);
+    },
+  };
+  await runFor(0.3);
+  done = 0;
+  const from = performance.now();
+  const cpu = process.cpuUsage();
+  await runFor(seconds);
+  const took = (performance.now() - from) * 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  socket.abort();
+  listener.close();
+  settle();
+  return { 'µs/request': took / done, 'µs CPU/request': (user + system) / done };
 }
 
 async function crr() {
@@ -154,22 +195,26 @@ function held() {
   return heapUsed + external;
 }
 
-/** Established connections of `count` clients, 50,000 to a port; both ends' sockets are kept. */
-function connectMany(count, kept) {
+/** `count` connections, 50,000 to a port from `port` on: `accepted` and `opened` get the sockets of both ends. */
+function connectMany(count, port, accepted, opened) {
   const ports = Math.ceil(count / 50_000);
   for (let p = 0; p < ports; p++) {
-    b.listen({ port: 80 + p, backlog: 65_535 }, (socket) => kept.push(socket));
+    b.listen({ port: port + p, backlog: 65_535 }, accepted);
     for (let i = 0; i < count / ports; i++) {
-      kept.push(a.connect({ remoteAddress: B, remotePort: 80 + p }));
+      opened(a.connect({ remoteAddress: B, remotePort: port + p }));
       if (i % 64 === 63) settle();
     }
     settle();
   }
 }
 
-/** Until idle connections are at rest: nobody has to hurry for that. */
-async function rest(count) {
-  await runFor(3 + count / 25_000);
+/** Until all connections are at rest: nobody has to hurry for that. */
+async function rest() {
+  for (let i = 0; i < 120; i++) {
+    await runFor(1);
+    if ([a, b].every((stack) => stack.stats().dormant === stack.stats().connections)) break;
+  }
+  await runFor(1);
 }
 
 /** Bytes for each of many idle established connections; both ends are here: half of it is one end's. */
@@ -177,9 +222,10 @@ async function idle() {
   const count = Number(values.count ?? 20_000);
   const kept = [];
   const before = held();
-  connectMany(count, kept);
+  const keep = (socket) => kept.push(socket);
+  connectMany(count, 80, keep, keep);
   const first = (held() - before) / kept.length;
-  await rest(count);
+  await rest();
   return {
     'bytes/connection': (held() - before) / kept.length,
     'in the first seconds': first,
@@ -297,7 +343,74 @@ async function tables() {
   };
 }
 
-const JOBS = { stream, crr, idle, 'time-wait': timeWait, 'half-open': halfOpen, tables };
+/** The middle one of each figure. */
+function median(rounds) {
+  const middle = (name) => rounds.map((round) => round[name]).sort((x, y) => x - y)[rounds.length >> 1];
+  return Object.fromEntries(Object.keys(rounds[0]).map((name) => [name, middle(name)]));
+}
+
+/** What very many connections that do nothing cost those that do something: figures of the empty stacks, then of the full ones. */
+async function million() {
+  const count = Number(values.count ?? 1_000_000);
+  const measure = async () => {
+    const rounds = [];
+    for (let i = 0; i < 5; i++) rounds.push({ ...(await streamFor(1, 7000)), ...(await askFor(1, 7001)) });
+    return median(rounds);
+  };
+  const empty = await measure();
+  const before = held();
+  const kept = [];
+  const keep = (socket) => kept.push(socket);
+  connectMany(count, 10_000, keep, keep);
+  await rest();
+  const each = (held() - before) / kept.length;
+  const close = (socket) => {
+    socket.events = { onConnect: () => socket.close(), onEnd: () => socket.close() };
+  };
+  connectMany(count, 20_000, close, close);
+  const full = await measure();
+  const { connections, timeWait } = a.stats();
+  return {
+    ...{ idle: connections, 'in TIME-WAIT': timeWait, 'bytes/connection': each },
+    'MiB for one end of the idle ones': (each * count) / 2 ** 20,
+    ...{ empty, full },
+    'goodput, full ÷ empty': full['MiB/core-s'] / empty['MiB/core-s'],
+    'µs CPU/request, empty ÷ full': empty['µs CPU/request'] / full['µs CPU/request'],
+  };
+}
+
+/** CPU of idle connections whose keep-alive timers are armed, %. */
+async function keepAlive() {
+  const count = Number(values.count ?? 100_000);
+  const kept = [];
+  const keep = (socket) => {
+    socket.setKeepAlive(true);
+    kept.push(socket);
+  };
+  connectMany(count / 2, 80, keep, keep);
+  await rest();
+  globalThis.gc();
+  const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+  // Collecting goes on in other threads for a moment.
+  await sleep(1);
+  const from = performance.now();
+  const cpu = process.cpuUsage();
+  await sleep(Math.max(5, seconds));
+  const { user, system } = process.cpuUsage(cpu);
+  const percent = (user + system) / 10 / (performance.now() - from);
+  return { timers: a.stats().timers + b.stats().timers, 'CPU, %': percent, seconds: Math.max(5, seconds) };
+}
+
+const JOBS = {
+  stream,
+  crr,
+  idle,
+  'time-wait': timeWait,
+  'half-open': halfOpen,
+  tables,
+  million,
+  'keep-alive': keepAlive,
+};
 const job = JOBS[positionals[0] ?? 'stream'];
 if (job === undefined) {
   console.error(`bench/memory.mjs: ${Object.keys(JOBS).join(' | ')}`);

@@ -30,6 +30,9 @@ export interface StackStats {
   /** Of these, the ones that peers began and whose handshake goes on: records, not TCBs. */
   readonly halfOpen: number;
   readonly timeWait: number;
+  /** Connections on which nothing goes on, kept as records (`restAfter`), and the memory of those, bytes. */
+  readonly dormant: number;
+  readonly dormantBytes: number;
   readonly listeners: number;
   /** Timers that run. */
   readonly timers: number;
@@ -106,7 +109,20 @@ export function stats(engine: Engine): StackStats {
   const timers = engine.timers.armed + timeWait + halfOpen;
   const timeWaitBytes = engine.timeWait.bytes;
   const halfOpenBytes = engine.passive.table.bytes;
-  return { states, connections, halfOpen, timeWait, listeners, timers, buffered, timeWaitBytes, halfOpenBytes };
+  const { count: dormant, bytes: dormantBytes } = engine.dormant;
+  return {
+    states,
+    connections,
+    halfOpen,
+    timeWait,
+    dormant,
+    dormantBytes,
+    listeners,
+    timers,
+    buffered,
+    timeWaitBytes,
+    halfOpenBytes,
+  };
 }
 
 function firstTimer(tcb: Tcb, now: number): ConnectionRow['timer'] {
