@@ -1,12 +1,22 @@
 // npm run fuzz -- [--frames N] [--seed N]: random and mutated frames into a stack, 10 million unless told otherwise.
+// npm run fuzz -- --guided wire|stack [--executions N] [--seconds N] [--seed N]: guided by coverage, from captures and traces; --replay FILE runs what failed.
 import { parseArgs } from 'node:util';
 import { FrameFuzz } from '../dist/sim/index.js';
+import { guided } from './fuzz/run.mjs';
 
 const PER_SEED = 1_000_000;
 
 const { values } = parseArgs({
-  options: { frames: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    frames: { type: 'string', default: '10000000' },
+    seed: { type: 'string', default: '1' },
+    guided: { type: 'string' },
+    executions: { type: 'string' },
+    seconds: { type: 'string' },
+    replay: { type: 'string' },
+  },
 });
+if (values.guided !== undefined) process.exit(await guided(values));
 const frames = Number(values.frames);
 const first = Number(values.seed);
 if (!Number.isInteger(frames) || frames < 1 || !Number.isInteger(first)) {

@@ -12,8 +12,11 @@ import { add, diff, type Seq, seq } from '../wire/seq.ts';
 
 export type Side = 'a' | 'b';
 
-/** What the applications of a configuration do, in order; each call is a step of its own in every interleaving. */
-export type Call = 'listen' | 'connect' | 'send' | 'close' | 'close at end' | 'abort';
+/**
+ * What the applications of a configuration do, in order; each call is a step of its own in every interleaving. 'close' and 'abort' come when there is a
+ * connection, 'cancel' is a CLOSE in whatever state there is. With 'crash' the end loses its TCB, and nobody is told.
+ */
+export type Call = 'listen' | 'connect' | 'send' | 'close' | 'close at end' | 'abort' | 'cancel' | 'crash';
 
 /** A small world to be explored to its end. */
 export interface Configuration {
@@ -25,8 +28,8 @@ export interface Configuration {
   readonly duplicates: number;
   /** How many timers may fire while something else could still happen. */
   readonly timers: number;
-  /** A SYN of an earlier connection is on its way to b. */
-  readonly oldSyn?: boolean;
+  /** What is left of an earlier connection, and on its way to b: flags, and whether there is text. */
+  readonly old?: readonly { readonly flags: number; readonly text?: true }[];
 }
 
 /** A rule taken out, for `explore` to find the damage. */
@@ -48,7 +51,7 @@ export interface Exploration {
 
 export const CONFIGURATIONS: readonly Configuration[] = [
   { name: 'open', a: ['connect'], b: ['listen'], losses: 2, duplicates: 1, timers: 2 },
-  { name: 'open, old SYN', a: ['connect'], b: ['listen'], losses: 1, duplicates: 0, timers: 2, oldSyn: true },
+  { name: 'open, old SYN', a: ['connect'], b: ['listen'], losses: 1, duplicates: 0, timers: 2, old: [{ flags: SYN }] },
   { name: 'open with data', a: ['connect', 'send'], b: ['listen'], losses: 1, duplicates: 1, timers: 2 },
   {
     name: 'a closes first',
@@ -77,7 +80,76 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     timers: 1,
   },
   { name: 'abort', a: ['connect', 'abort'], b: ['listen', 'close at end'], losses: 0, duplicates: 1, timers: 2 },
+  {
+    name: 'abort while closing',
+    a: ['connect', 'close', 'abort'],
+    b: ['listen', 'close', 'abort'],
+    losses: 0,
+    duplicates: 0,
+    timers: 1,
+  },
+  {
+    name: 'abort after the peer closed',
+    a: ['connect', 'send', 'close'],
+    b: ['listen', 'abort'],
+    losses: 0,
+    duplicates: 0,
+    timers: 1,
+  },
+  {
+    name: 'close before it is open',
+    a: ['connect', 'cancel'],
+    b: ['listen', 'cancel'],
+    losses: 1,
+    duplicates: 0,
+    timers: 1,
+  },
+  {
+    name: 'listener that connects',
+    a: ['connect', 'close'],
+    b: ['listen', 'connect', 'close'],
+    losses: 1,
+    duplicates: 0,
+    timers: 1,
+  },
+  {
+    name: 'old duplicates',
+    a: ['connect', 'send'],
+    b: ['listen'],
+    losses: 0,
+    duplicates: 0,
+    timers: 1,
+    old: [{ flags: ACK, text: true }, { flags: FIN | ACK }],
+  },
+  {
+    name: 'b crashes',
+    a: ['connect', 'send', 'close'],
+    b: ['listen', 'crash', 'listen', 'close at end'],
+    losses: 0,
+    duplicates: 0,
+    timers: 1,
+  },
+  {
+    name: 'a crashes',
+    a: ['connect', 'crash', 'connect', 'close'],
+    b: ['listen', 'close at end'],
+    losses: 0,
+    duplicates: 0,
+    timers: 1,
+  },
 ];
+
+/** Arrows of the diagram that no order of events takes, and why: they are two arrows here, one after the other. */
+export const UNREACHABLE: ReadonlyMap<string, string> = new Map([
+  [
+    'SYN-RECEIVED → CLOSE-WAIT',
+    'a FIN is looked at last, and a segment gets there only with an ACK, which the fifth check has taken to ESTABLISHED (RFC 9293 §3.10.7.4)',
+  ],
+  [
+    'FIN-WAIT-1 → TIME-WAIT',
+    'of a FIN that acknowledges ours, the fifth check has taken the ACK to FIN-WAIT-2, and the eighth the FIN from there',
+  ],
+]);
 
 const TEXT = Uint8Array.of(7);
 const MILLISECOND = 1000;
@@ -92,7 +164,9 @@ interface Message {
 
 /** One end: the real TCB, and an application. */
 class End {
-  readonly tcb: Tcb;
+  tcb: Tcb;
+  /** Lives it has lost: each has another ISS. */
+  crashes = 0;
   readonly calls: readonly Call[];
   done = 0;
   received = 0;
@@ -119,6 +193,7 @@ class World {
   timers: number;
   readonly transitions: Set<string>;
   readonly #removed: Removed | null;
+  readonly #keepAlive: boolean;
 
   constructor(configuration: Configuration, removed: Removed | null, transitions: Set<string>) {
     this.losses = configuration.losses;
@@ -126,12 +201,18 @@ class World {
     this.timers = configuration.timers;
     this.transitions = transitions;
     this.#removed = removed;
+    this.#keepAlive = [...configuration.a, ...configuration.b].includes('crash');
     this.ends = { a: new End(this.#tcb('a'), configuration.a), b: new End(this.#tcb('b'), configuration.b) };
-    if (configuration.oldSyn) {
+    for (const { flags, text } of configuration.old ?? []) {
       const old = new Segment();
-      old.flags = SYN;
+      old.flags = flags;
       old.seq = seq(ISS.a - 1_000_000);
+      if (flags & ACK) old.ack = seq(ISS.b - 1_000_000);
       old.wnd = 1000;
+      if (text) {
+        old.bytes = Uint8Array.of(9);
+        old.payloadLength = 1;
+      }
       this.#put('b', old);
     }
   }
@@ -182,7 +263,9 @@ class World {
     const ends = (['a', 'b'] as const).map((side) => {
       const { tcb: t, done, received, failure } = this.ends[side];
       const sent = [diff(t.sndUna, t.iss), diff(t.sndNxt, t.iss), t.state > LISTEN ? diff(t.rcvNxt, t.irs) : 0];
-      const timers = [t.retransmitAt, t.persistAt, t.delayedAckAt, t.closeAt].map((at) => (at === NEVER ? 0 : 1));
+      const timers = [t.retransmitAt, t.persistAt, t.delayedAckAt, t.closeAt, t.keepAliveAt].map((at) =>
+        at === NEVER ? 0 : 1,
+      );
       const flags = [t.finQueued, t.finSent, t.finAcked, t.finReceived, t.synAcked, t.finHeld].map(Number);
       const text = [t.sendBuffer.length, t.receiveBuffer.outOfOrder, t.ackOwed, t.sndWnd > 0 ? 1 : 0];
       return [t.state, ...sent, ...timers, ...flags, ...text, Math.min(t.retries, 3), done, received, failure].join();
@@ -208,6 +291,7 @@ class World {
   #may(end: End): boolean {
     const { next, tcb } = end;
     if (next === 'listen' || next === 'connect') return true;
+    if (next === 'cancel' || next === 'crash') return end.done > 0;
     if (end.done === 0 || tcb.state === LISTEN || (tcb.state === CLOSED && !end.calls.includes('listen'))) return false;
     if (tcb.state <= 3 || tcb.state === TIME_WAIT) return false;
     return next !== 'close at end' || core.atEnd(tcb);
@@ -225,9 +309,15 @@ class World {
   #call(end: End, call: Call): void {
     const { tcb } = end;
     end.done++;
-    if (call === 'listen') core.openPassive(tcb, this.now);
-    else if (call === 'connect') core.openActive(tcb, this.now);
-    else if (call === 'send') core.send(tcb, TEXT, true, this.now);
+    if (call === 'crash') {
+      end.crashes++;
+      end.failure = undefined;
+      end.tcb = this.#tcb(end === this.ends.a ? 'a' : 'b');
+    } else if (call === 'listen') core.openPassive(tcb, this.now);
+    else if (call === 'connect') {
+      // Else "connection already exists" (§3.10.1).
+      if (tcb.state <= LISTEN) core.openActive(tcb, this.now);
+    } else if (call === 'send') core.send(tcb, TEXT, true, this.now);
     else if (call === 'abort') core.abort(tcb, this.now);
     else core.close(tcb, this.now);
   }
@@ -298,6 +388,7 @@ class World {
       tcp_syn_retries: 3,
       tcp_synack_retries: 3,
       tcp_retries2: 3,
+      tcp_keepalive_probes: 2,
       ...(this.#removed === 'TIME-WAIT' && { timeWait: 0 }),
     };
     const env: Environment = {
@@ -310,12 +401,15 @@ class World {
         drop: () => {},
       },
       emit: (_, segment) => this.#emit(side, segment),
-      initialSequence: () => seq(ISS[side]),
+      initialSequence: () => seq(ISS[side] + 1_000_000 * (this.ends?.[side].crashes ?? 0)),
       timestampOffset: () => 0,
       challengeAck: () => true,
       allocate: (size) => new Uint8Array(size),
     };
-    return new Tcb(env, tuple, config);
+    const tcb = new Tcb(env, tuple, config);
+    // Without it, one whose peer forgot everything and who has nothing to say would never know: TCP does not ask by itself (§3.8.4).
+    tcb.keepAlive = this.#keepAlive;
+    return tcb;
   }
 
   #emit(from: Side, segment: Segment): void {
@@ -413,6 +507,7 @@ function judge({ ends: { a, b }, wire }: World, configuration: Configuration): s
   const states = `${STATE_NAMES[a.tcb.state]} and ${STATE_NAMES[b.tcb.state]}`;
   if (wire.length > 0) return `segments go back and forth for ever (${states})`;
   const closes = (calls: readonly Call[]) => calls.some((call) => call.startsWith('close') || call === 'abort');
+  const does = (...what: Call[]) => [...configuration.a, ...configuration.b].some((call) => what.includes(call));
   const failed = a.failure !== undefined || b.failure !== undefined;
   // Nobody listened, or called, yet: that is for the caller to try again.
   if (a.failure === 'refused' || b.failure === 'refused') return null;
@@ -425,7 +520,7 @@ function judge({ ends: { a, b }, wire }: World, configuration: Configuration): s
         return `${side} is left in ${STATE_NAMES[end.tcb.state]} (${states})`;
       }
     }
-    if (failed && configuration.losses < 3 && !configuration.a.includes('abort')) {
+    if (failed && configuration.losses < 3 && !does('abort', 'cancel', 'crash')) {
       return `a fails with ${a.failure}, b with ${b.failure}, though both closed in order`;
     }
   } else if (!failed && (a.tcb.state === CLOSED) !== (b.tcb.state === CLOSED || b.tcb.state === LISTEN)) {

@@ -1,5 +1,4 @@
-import { CHECKSUM_COMPLETE, CHECKSUM_VERIFIED, type Device, Frame, type FrameSink } from '../link/device.ts';
-import { FramePool } from '../link/pool.ts';
+import { CHECKSUM_COMPLETE, CHECKSUM_VERIFIED } from '../link/device.ts';
 import type { Host } from '../stack/host.ts';
 import type { TcpSocket } from '../stack/socket.ts';
 import { Stack } from '../stack/stack.ts';
@@ -10,11 +9,12 @@ import type { Tcb } from '../tcp/tcb.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { buildIcmpError, fillIcmpChecksum, icmpProtocol } from '../wire/icmp.ts';
-import { buildIp, ipHeaderLength, parseIp } from '../wire/ip.ts';
+import { buildIp, ipHeaderLength } from '../wire/ip.ts';
 import { IpHeader, TCP } from '../wire/ip-header.ts';
 import { ACK, FIN, PSH, RST, Segment, SYN, URG } from '../wire/segment.ts';
 import { add, diff, type Seq, seq } from '../wire/seq.ts';
-import { buildTcp, fillChecksum, parseTcp, verifyChecksum } from '../wire/tcp.ts';
+import { buildTcp, fillChecksum } from '../wire/tcp.ts';
+import { FuzzDevice } from './fuzz-device.ts';
 import { Random } from './random.ts';
 
 const OURS = { 4: IpAddress.of('10.0.0.2'), 6: IpAddress.of('fd00::2') } as const;
@@ -92,7 +92,7 @@ export class FrameFuzz {
         this.#soon.push(callback);
       },
     };
-    this.#device = new FuzzDevice((frame) => this.#checkSent(frame));
+    this.#device = new FuzzDevice();
     const config = {
       ...linux,
       receiveBuffer: 32_768,
@@ -357,22 +357,6 @@ export class FrameFuzz {
     if (buffered > most) throw new Error(`${buffered} bytes buffered for ${connections} connections`);
   }
 
-  #checkSent(frame: Frame): void {
-    const { bytes, offset, length } = frame;
-    const header = new IpHeader();
-    const reason = parseIp(bytes, offset, length, header);
-    if (reason !== null) throw new Error(`sent what is no packet: ${reason}`);
-    if (header.protocol !== TCP) return;
-    const { payloadOffset, payloadLength } = header;
-    const s = new Segment();
-    const pseudo = header.pseudoSum(TCP, payloadLength);
-    if (!verifyChecksum(bytes, payloadOffset, payloadLength, pseudo)) throw new Error('sent a wrong checksum');
-    const bad = parseTcp(bytes, payloadOffset, payloadLength, s);
-    if (bad !== null) throw new Error(`sent what is no segment: ${bad}`);
-    if (s.flags & SYN && s.payloadLength > 0) throw new Error('sent text on a SYN');
-    if (s.flags & FIN && s.flags & (SYN | RST)) throw new Error('sent FIN with SYN or RST');
-  }
-
   #trace(): Trace {
     return {
       segment: (direction, tuple, segment) => {
@@ -415,57 +399,6 @@ export class FrameFuzz {
       if (arrow.startsWith('SYN-SENT') && !s.has(ACK)) fail('no ACK with it');
     }
     if (cause === 'rcv ACK of FIN' && !s.has(ACK)) fail('no ACK');
-  }
-}
-
-/** A device with nobody on the other side: frames are put in by hand, and looked at when they leave. */
-class FuzzDevice implements Device {
-  readonly name = 'fuzz';
-  readonly mtu = 1500;
-  readonly offload = { checksum: false, maxGso: 0 };
-  readonly pool = new FramePool();
-  sent = 0;
-  lastSent: Uint8Array = new Uint8Array(0);
-  readonly #look: (frame: Frame) => void;
-  #sink: FrameSink | null = null;
-
-  constructor(look: (frame: Frame) => void) {
-    this.#look = look;
-  }
-
-  attach(sink: FrameSink): void {
-    this.#sink = sink;
-  }
-
-  deliver(packet: Uint8Array, now: number, checksum: number): void {
-    const frame = new Frame(packet);
-    frame.length = packet.length;
-    frame.checksum = checksum;
-    this.#sink!.receive(frame, now);
-  }
-
-  flush(now: number): void {
-    this.#sink!.flush(now);
-  }
-
-  allocate(length: number): Frame {
-    return this.pool.allocate(length);
-  }
-
-  transmit(frame: Frame): boolean {
-    this.sent++;
-    if (this.sent % 16 === 0) this.lastSent = frame.bytes.slice(frame.offset, frame.offset + frame.length);
-    this.#look(frame);
-    this.pool.release(frame);
-    return true;
-  }
-
-  release(frame: Frame): void {
-    this.pool.release(frame);
-  }
-
-  close(): void {
-    this.#sink = null;
   }
 }
 
