@@ -2,6 +2,17 @@ import type { IpAddress } from '../wire/address.ts';
 import type { Addresses } from './addresses.ts';
 import { sharedPrefix } from './prefix.ts';
 
+/** What an administrator knows of the way behind a route (ip-route(8)). */
+export interface RouteMetrics {
+  /** Packets have at most so many bytes; `lockMtu`: and no ICMP error says otherwise. */
+  readonly mtu?: number;
+  readonly lockMtu?: boolean;
+  /** The MSS that SYNs announce, bytes. */
+  readonly advmss?: number;
+  /** The initial window, segments. */
+  readonly initcwnd?: number;
+}
+
 /** Packets whose destination starts with the first `length` bits of `prefix` leave through `device`. */
 export interface Route<D> {
   /** Its bits beyond `length` do not matter. */
@@ -11,12 +22,14 @@ export interface Route<D> {
   readonly device: D;
   /** The address they leave with; else the best one for each destination (`Addresses.sourceFor`). */
   readonly source?: IpAddress;
+  readonly metrics?: RouteMetrics;
 }
 
 /** The way to a destination. */
 export interface Hop<D> {
   readonly device: D;
   readonly source: IpAddress;
+  readonly metrics?: RouteMetrics;
 }
 
 /**
@@ -88,10 +101,10 @@ export class Routes<D> {
   }
 
   #find(destination: IpAddress): Hop<D> | null {
-    for (const { prefix, length, device, source } of this.#routes) {
+    for (const { prefix, length, device, source, metrics } of this.#routes) {
       if (prefix.family !== destination.family || sharedPrefix(prefix, destination) < length) continue;
       const from = source ?? this.#addresses.sourceFor(destination, device);
-      if (from !== null) return { device, source: from };
+      if (from !== null) return metrics === undefined ? { device, source: from } : { device, source: from, metrics };
     }
     return null;
   }

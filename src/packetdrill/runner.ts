@@ -10,6 +10,7 @@ import { ScriptClock } from './clock.ts';
 import { CodeError, type Names, runCode } from './code.ts';
 import { cut, differs, merge, readSent, type Sent, wireSegments } from './expect.ts';
 import { buildIcmpPacket, buildTcpPacket } from './inject.ts';
+import { routesIn } from './ip-route.ts';
 import { Numbers } from './numbers.ts';
 import type { CallEvent, CommandEvent, PacketEvent, Script, ScriptEvent, TcpPacket, Value, When } from './script.ts';
 import { type Returned, Sockets, Unsupported } from './sockets.ts';
@@ -514,6 +515,7 @@ class Run {
     }
     if (/\btc qdisc\b/.test(command)) this.#wire.refuses = /\blimit 0\b/.test(command);
     if (/\bethtool\b.*\b(tso|gso) off/.test(command)) this.#offload = false;
+    for (const route of routesIn(command)) this.#stack.addRoute(route.prefix, route.length, this.#wire, route.metrics);
     if (/tcpdrop\b.*TIME_WAIT/.test(command)) this.#stack.forgetTimeWait();
     if (/fastopen\.client_enable|tcp_metrics flush/.test(command)) this.#stack.forgetFastOpen();
     this.#clock.settle();

@@ -1,6 +1,8 @@
 import { setCongestion } from '../tcp/congestion/window.ts';
 import * as core from '../tcp/connection.ts';
+import { fixedHeaders } from '../tcp/mss.ts';
 import * as notices from '../tcp/notices.ts';
+import { pathMtuChanged } from '../tcp/path-mtu.ts';
 import { isWritable, sendRoom } from '../tcp/send-room.ts';
 import { CLOSED, STATE_NAMES, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
@@ -312,6 +314,16 @@ export class Connection implements TcpSocket {
     const there = (this.tcb.notices & notice) !== 0;
     this.tcb.notices &= ~notice;
     return there;
+  }
+
+  /** The route to the peer has changed. For the stack. */
+  rerouted(): void {
+    if (this.timer < 0) return;
+    const now = this.#engine.now();
+    const mss = this.#engine.pathMss(this.tcb, this.port);
+    pathMtuChanged(this.tcb, mss + fixedHeaders(this.tcb.localAddress.family), now);
+    core.output(this.tcb, now);
+    this.settle();
   }
 
   /** After the TCB was changed past this object: timers and notices follow. */

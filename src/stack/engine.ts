@@ -9,7 +9,6 @@ import { listenVerdict } from '../tcp/events/listen.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
-import { fixedHeaders } from '../tcp/path-mtu.ts';
 import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { thaw } from '../tcp/time-wait.ts';
@@ -28,7 +27,7 @@ import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
 import { PassiveOpens } from './passive-open.ts';
-import { deviceMss, PathMtuCache } from './path-mtu.ts';
+import { Paths } from './path-mtu.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import type { ConnectOptions } from './socket.ts';
@@ -61,7 +60,8 @@ export class Engine implements Environment {
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
   readonly fastOpen: FastOpenCache;
-  readonly pathMtus: PathMtuCache;
+  readonly paths: Paths;
+  readonly pathMetrics = ({ remoteAddress }: FourTuple) => this.paths.metrics(remoteAddress);
   readonly warnings = new Warnings();
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
@@ -104,7 +104,7 @@ export class Engine implements Environment {
     this.demux = new Demux(secret(8));
     this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
     this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
-    this.pathMtus = new PathMtuCache(config.mtu_expires);
+    this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
     this.dormant = new DormantTcbs(this);
     this.dormancy = new Dormancy(config.restAfter, () => this.#now);
@@ -142,11 +142,11 @@ export class Engine implements Environment {
   }
 
   pathMtuLowered(tcb: Tcb, mtu: number, now: number): void {
-    this.pathMtus.set(tcb.remoteAddress, mtu, now);
+    this.paths.known.set(tcb.remoteAddress, mtu, now);
   }
 
   pathDoubted(tcb: Tcb): void {
-    this.pathMtus.forget(tcb.remoteAddress);
+    this.paths.known.forget(tcb.remoteAddress);
   }
 
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
@@ -366,15 +366,12 @@ export class Engine implements Environment {
     return tcb;
   }
 
-  /** What we announce, bytes of text before options: by the device (RFC 6691 §2; SHLD-6), or (`announcePathMss`) by the path. */
   rcvMss(tuple: FourTuple, port: Port): number {
-    return this.config.announcePathMss ? this.pathMss(tuple, port) : deviceMss(this.config, tuple, port);
+    return this.paths.rcvMss(tuple, port, this.#now);
   }
 
-  /** What a segment has room for on the path to there, as far as it is known. */
   pathMss(tuple: FourTuple, port: Port): number {
-    const known = this.pathMtus.get(tuple.remoteAddress, this.#now);
-    return Math.min(deviceMss(this.config, tuple, port), known - fixedHeaders(tuple.localAddress.family));
+    return this.paths.pathMss(tuple, port, this.#now);
   }
 
   #adopt(tcb: Tcb, port: Port): Connection {

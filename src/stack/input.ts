@@ -205,6 +205,7 @@ export class Input {
     } else if (message.type === 'advice' && message.protocol === UDP) {
       this.udp?.advised(message);
     } else if (message.type === 'advice' && message.protocol === TCP && message.seq !== null) {
+      if (message.failure === 'message too long' && this.#engine.paths.metrics(message.remoteAddress).lockMtu) return;
       const connection = this.#engine.quoted(message, message.seq);
       if (connection === null) {
         this.#engine.passive.advised(message, message.seq, message.failure);

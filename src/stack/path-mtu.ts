@@ -1,16 +1,48 @@
+import type { RouteMetrics } from '../ip/routes.ts';
 import type { TcpConfig } from '../tcp/config.ts';
-import { fixedHeaders } from '../tcp/path-mtu.ts';
+import { fixedHeaders } from '../tcp/mss.ts';
 import type { FourTuple } from '../tcp/trace.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { Port } from './port.ts';
 
+const NO_METRICS: RouteMetrics = {};
+
 /** As many paths are remembered. */
 const MOST = 4096;
 
-/** The text that a segment has room for, before options, bytes: by the device alone. */
-export function deviceMss(config: TcpConfig, { localAddress }: FourTuple, { device }: Port): number {
-  const room = Math.max(1, Math.min(device.mtu, 65_535) - fixedHeaders(localAddress.family));
-  return config.maxMss > 0 ? Math.min(config.maxMss, room) : room;
+/** Segments' sizes on a path, in text before options, bytes: by the device, by the route, and by what was learnt. */
+export class Paths {
+  readonly known: PathMtuCache;
+  /** What the route to there says; null while no route says anything. */
+  routes: ((destination: IpAddress) => RouteMetrics) | null = null;
+  readonly #config: TcpConfig;
+
+  constructor(config: TcpConfig) {
+    this.#config = config;
+    this.known = new PathMtuCache(config.mtu_expires);
+  }
+
+  metrics(destination: IpAddress): RouteMetrics {
+    return this.routes === null ? NO_METRICS : this.routes(destination);
+  }
+
+  /** What we announce: by the device (RFC 6691 §2; SHLD-6), where the route does not say it; or (`announcePathMss`) by the path. */
+  rcvMss(tuple: FourTuple, port: Port, now: number): number {
+    const mss = this.#config.announcePathMss ? this.pathMss(tuple, port, now) : this.#deviceMss(tuple, port);
+    return Math.min(mss, this.metrics(tuple.remoteAddress).advmss ?? mss);
+  }
+
+  /** What a segment has room for. */
+  pathMss(tuple: FourTuple, port: Port, now: number): number {
+    const { mtu = Number.POSITIVE_INFINITY } = this.metrics(tuple.remoteAddress);
+    const known = Math.min(mtu, this.known.get(tuple.remoteAddress, now));
+    return Math.min(this.#deviceMss(tuple, port), known - fixedHeaders(tuple.localAddress.family));
+  }
+
+  #deviceMss({ localAddress }: FourTuple, { device }: Port): number {
+    const room = Math.max(1, Math.min(device.mtu, 65_535) - fixedHeaders(localAddress.family));
+    return this.#config.maxMss > 0 ? Math.min(this.#config.maxMss, room) : room;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Addresses } from '../ip/addresses.ts';
-import { type Hop, Routes } from '../ip/routes.ts';
+import { sharedPrefix } from '../ip/prefix.ts';
+import { type Hop, type RouteMetrics, Routes } from '../ip/routes.ts';
 import type { Device } from '../link/device.ts';
 import { Loopback } from '../link/loopback.ts';
 import { linux, type TcpConfig } from '../tcp/config.ts';
@@ -118,9 +119,21 @@ export class Stack {
     this.#routes.add({ prefix: address, length: prefixLength, device: port });
   }
 
-  /** Packets to this prefix leave through `device`. A length of 0 is the default route. */
-  addRoute(prefix: IpAddress, length: number, device: Device): void {
-    this.#routes.add({ prefix, length, device: this.#portOf(device) });
+  /**
+   * Packets to this prefix leave through `device`. A length of 0 is the default route. `metrics`: what is known of the way; connections that are open
+   * follow a change of its MTU. A route to the same prefix through the same device is replaced.
+   */
+  addRoute(prefix: IpAddress, length: number, device: Device, metrics: RouteMetrics = {}): void {
+    const port = this.#portOf(device);
+    this.#routes.remove(prefix, length, port);
+    this.#routes.add({ prefix, length, device: port, metrics });
+    const { paths } = this.#engine;
+    if (paths.routes === null && Object.keys(metrics).length === 0) return;
+    paths.routes ??= (destination) => this.#routes.lookup(destination)?.metrics ?? {};
+    for (const connection of this.#engine.demux) {
+      const { remoteAddress: remote } = connection;
+      if (remote.family === prefix.family && sharedPrefix(remote, prefix) >= length) connection.rerouted();
+    }
   }
 
   /** The stack's addresses, in the order they were added. */

@@ -34,7 +34,7 @@ const PARTS: readonly Part[] = [
     ints: [
       ...['iss', 'sndUna', 'sndNxt', 'sndWnd', 'maxSndWnd', 'sndUp', 'sndWl1', 'sndWl2'],
       ...['irs', 'rcvNxt', 'rcvAdv', 'rcvUp', 'lastAckSent'],
-      ...['sndMss', 'pathMss', 'rcvMss', 'provenText', 'peerSegment', 'tsOffset', 'tsRecent', 'gsoMax'],
+      ...['sndMss', 'peerMss', 'pathMss', 'rcvMss', 'provenText', 'peerSegment', 'tsOffset', 'tsRecent', 'gsoMax'],
       ...[
         'srtt',
         'rttvar',

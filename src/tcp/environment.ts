@@ -5,6 +5,14 @@ import type { Counters } from './counters.ts';
 import type { Tcb } from './tcb.ts';
 import type { FourTuple, Trace } from './trace.ts';
 
+/** What is known of the way to a peer before any packet has gone it. */
+export interface PathMetrics {
+  /** Packets of so many bytes pass. */
+  readonly mtu?: number;
+  /** Initial window, segments. */
+  readonly initcwnd?: number;
+}
+
 /**
  * Everything the protocol needs from outside, and its only exits: the protocol itself has no clock, no randomness and no I/O.
  */
@@ -23,6 +31,8 @@ export interface Environment {
   timestampOffset(tuple: FourTuple): number;
   /** Takes one from this second's challenge ACKs; false when there is none left (RFC 5961 §7, CVE-2016-5696). */
   challengeAck(now: number): boolean;
+  /** What the route to the peer says of its path. */
+  pathMetrics?(tuple: FourTuple): PathMetrics;
   /** The path to the peer carries packets of at most `mtu` bytes. */
   pathMtuLowered?(tcb: Tcb, mtu: number, now: number): void;
   /** R1 retransmissions: what is known of the path may not hold any more (RFC 9293 §3.8.3, MUST-20). */

@@ -18,6 +18,7 @@ export interface HalfOpenRecord {
   iss: Seq;
   /** The window field of the peer's SYN. */
   sndWnd: number;
+  /** The peer's. */
   sndMss: number;
   /** −1 where no scaling was agreed on. */
   sndWindScale: number;
@@ -54,7 +55,7 @@ export function freezeHalfOpen(tcb: Tcb, deferred: boolean): HalfOpenRecord {
     irs: tcb.irs,
     iss: tcb.iss,
     sndWnd: tcb.sndWnd,
-    sndMss: tcb.sndMss,
+    sndMss: tcb.peerMss,
     sndWindScale: tcb.windowScaling ? tcb.sndWindScale : -1,
     sackOk: tcb.sackOk,
     timestamps: tcb.timestamps,
@@ -99,9 +100,10 @@ export function thawHalfOpen(
   tcb.rcvUp = tcb.rcvNxt;
   tcb.lastAckSent = tcb.rcvNxt;
   tcb.rcvAdv = add(tcb.rcvNxt, synAckWindow(tcb));
+  tcb.peerMss = record.sndMss;
   tcb.sndMss = Math.min(record.sndMss, pathMss);
   fitReceiveBuffer(tcb);
-  tcb.peerSegment = Math.min(record.sndMss, rcvMss) - optionLength(record.timestamps, 0);
+  tcb.peerSegment = Math.min(tcb.sndMss, rcvMss) - optionLength(record.timestamps, 0);
   tcb.windowScaling = record.sndWindScale >= 0;
   if (tcb.windowScaling) {
     tcb.sndWindScale = record.sndWindScale;

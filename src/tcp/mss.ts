@@ -8,6 +8,11 @@ export const DEFAULT_MSS_V6 = 1220;
 /** The smallest announced MSS that is honoured: less would let a peer make us send headers only (CVE-2019-11479). */
 export const LEAST_MSS = 48;
 
+/** Bytes of the IP and TCP headers, without options. */
+export function fixedHeaders(family: 4 | 6): number {
+  return family === 4 ? 40 : 60;
+}
+
 /** Bytes of the timestamps option with its padding (RFC 7323 appendix A). */
 export const TIMESTAMPS_LENGTH = 12;
 
@@ -28,6 +33,7 @@ export function defaultMss(tcb: Tcb): number {
 /** Takes the peer's MSS option, −1 for none, bounded by what our own path carries (MUST-16). */
 export function agreeMss(tcb: Tcb, announced: number): void {
   const peer = announced < 0 ? defaultMss(tcb) : Math.max(announced, LEAST_MSS);
+  tcb.peerMss = peer;
   tcb.sndMss = Math.min(peer, tcb.pathMss);
 }
 

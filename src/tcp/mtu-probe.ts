@@ -1,8 +1,7 @@
 import { diff, type Seq, seq } from '../wire/seq.ts';
 import { repeatLost } from './loss/repeat.ts';
 import { LOST } from './loss/scoreboard.ts';
-import { TIMESTAMPS_LENGTH } from './mss.ts';
-import { fixedHeaders } from './path-mtu.ts';
+import { fixedHeaders, TIMESTAMPS_LENGTH } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 
 /**
@@ -15,7 +14,7 @@ export class MtuProbe {
   low: number;
   high: number;
   /** What `high` begins with: all that both ends and our device can do. */
-  readonly most: number;
+  most: number;
   /** The probe in flight: the bytes of its packet, 0 where there is none, and its text [start, end). */
   size = 0;
   start: Seq = seq(0);
@@ -40,12 +39,21 @@ function headers(tcb: Tcb): number {
   return fixedHeaders(tcb.localAddress.family);
 }
 
-/** The search begins: with segments that pass nearly everywhere (`tcp_base_mss`). */
+/** The search begins: with segments that pass nearly everywhere (`tcp_base_mss`), or with what the route is known to carry. */
 export function startProbing(tcb: Tcb, now: number): void {
   const most = Math.min(tcb.sndMss, tcb.pathMss) + headers(tcb);
-  const base = Math.min(most, tcb.config.tcp_base_mss + headers(tcb));
+  const known = tcb.env.pathMetrics?.(tcb).mtu ?? 0;
+  const base = Math.min(most, Math.max(tcb.config.tcp_base_mss + headers(tcb), known));
   tcb.mtuProbe = new MtuProbe(base, most, now);
   settle(tcb, base);
+}
+
+/** The path is another, of which at most packets of `mtu` bytes are expected: the search begins again, segments stay as long as they are meanwhile. */
+export function searchAgain(tcb: Tcb, probe: MtuProbe, mtu: number, now: number): void {
+  probe.most = Math.min(mtu, tcb.peerMss + headers(tcb));
+  probe.high = probe.most;
+  probe.low = Math.min(probe.most, tcb.config.tcp_base_mss + headers(tcb));
+  probe.since = now;
 }
 
 /** Text was sent so often that the path may be a black hole for packets of this size (RFC 4821 §7.7): shorter ones, down to a floor. */

@@ -1,6 +1,7 @@
 import { repeatLost } from './loss/repeat.ts';
 import { SACKED } from './loss/scoreboard.ts';
-import { TIMESTAMPS_LENGTH } from './mss.ts';
+import { fixedHeaders, TIMESTAMPS_LENGTH } from './mss.ts';
+import { searchAgain } from './mtu-probe.ts';
 import { ESTABLISHED, SYN_SENT } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -16,11 +17,6 @@ const PLATEAUS = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296] as con
 export const LEAST_MTU_V6 = 1280;
 /** And of IPv4 (RFC 1191 §3). */
 const LEAST_MTU_V4 = 68;
-
-/** Bytes of the IP and TCP headers, without options. */
-export function fixedHeaders(family: 4 | 6): number {
-  return family === 4 ? 40 : 60;
-}
 
 /** RFC 1191 §3: an ICMP error says that a segment in flight is too long. `mtu`: of the next hop, 0 where it does not tell. Returns whether it was believed now. */
 export function packetTooBig(tcb: Tcb, mtu: number, now: number): boolean {
@@ -51,8 +47,25 @@ export function believeDoubted(tcb: Tcb, now: number): void {
   if (tcb.doubtedMtu > 0) lowerPathMtu(tcb, tcb.doubtedMtu, now);
 }
 
-/** From now on packets to there have at most `mtu` bytes. What is out and longer is lost; that is no congestion (RFC 8201 §5.4). */
-export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
+/** The route to the peer says another MTU than before. Longer packets are tried by probes where there are such, else sent. */
+export function pathMtuChanged(tcb: Tcb, mtu: number, now: number): void {
+  const pathMss = mtu - fixedHeaders(tcb.localAddress.family);
+  if (tcb.mtuProbe !== null) searchAgain(tcb, tcb.mtuProbe, mtu, now);
+  if (pathMss < tcb.pathMss) settlePathMtu(tcb, mtu);
+  else if (tcb.mtuProbe === null) {
+    tcb.pathMss = pathMss;
+    tcb.sndMss = Math.min(tcb.peerMss, pathMss);
+  }
+}
+
+/** From now on packets to there have at most `mtu` bytes, as an ICMP error said. */
+function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
+  settlePathMtu(tcb, mtu);
+  tcb.env.pathMtuLowered?.(tcb, mtu, now);
+}
+
+/** What is out and longer is lost; that is no congestion (RFC 8201 §5.4). */
+function settlePathMtu(tcb: Tcb, mtu: number): void {
   tcb.doubtedMtu = 0;
   tcb.provenText = 0;
   tcb.pathMss = mtu - fixedHeaders(tcb.localAddress.family);
@@ -62,7 +75,6 @@ export function lowerPathMtu(tcb: Tcb, mtu: number, now: number): void {
     tcb.mtuProbe.low = Math.min(tcb.mtuProbe.low, mtu);
   }
   if (tcb.config.announcePathMss) tcb.rcvMss = Math.min(tcb.rcvMss, tcb.pathMss);
-  tcb.env.pathMtuLowered?.(tcb, mtu, now);
   if (tcb.state < ESTABLISHED) return;
   const { scoreboard } = tcb;
   const room = tcb.sndMss - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);

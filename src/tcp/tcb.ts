@@ -65,6 +65,8 @@ export class Tcb implements FourTuple {
   // What the SYNs agreed on.
   /** Largest text the peer takes in a segment, before options: its MSS option or the default (MUST-15), bounded by our path. */
   sndMss = 536;
+  /** The peer's word alone. */
+  peerMss = 536;
   /** Largest text that the path to the peer carries, before options: its MTU less the fixed headers. Set when opening, lowered by ICMP. */
   pathMss: number;
   /** Largest text that we announce (MUST-67). Set when opening. */

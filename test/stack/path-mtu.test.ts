@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { RouteMetrics } from '../../src/ip/routes.ts';
 import { PathMtuCache } from '../../src/stack/path-mtu.ts';
 import type { TcpSocket } from '../../src/stack/socket.ts';
+import { linux, type TcpConfig } from '../../src/tcp/config.ts';
 import { ACK, type Segment, SYN } from '../../src/wire/segment.ts';
 import { add, seq } from '../../src/wire/seq.ts';
 import { ip, RawPeer, THEIRS } from './support/raw-peer.ts';
+import { world } from './support/world.ts';
 
 const SECOND = 1_000_000;
 
@@ -95,5 +98,75 @@ describe('the MSS that is announced', () => {
       expect(segment.flags).toBe(SYN);
       socket.abort();
     }
+  });
+});
+
+/** A connection from left to right over a route of left's that says so much. */
+function over(metrics: RouteMetrics, config: TcpConfig = { ...linux, tcp_timestamps: false }) {
+  const made = world({ config });
+  const route = (said: RouteMetrics): void => made.left.addRoute(ip('10.0.0.2'), 32, made.tee, said);
+  route(metrics);
+  const accepted: TcpSocket[] = [];
+  made.right.listen({ port: 7 }, (socket) => accepted.push(socket));
+  const client = made.left.connect({ remoteAddress: ip('10.0.0.2'), remotePort: 7 });
+  made.run(SECOND);
+  const server = accepted[0]!;
+  const longest = (): number => {
+    const most = Math.max(...made.carried.map(({ length }) => length));
+    made.carried.length = 0;
+    return most;
+  };
+  return { ...made, client, server, route, longest };
+}
+
+/** ip-route(8)'s `mtu`, `advmss`, `initcwnd`. */
+describe('what a route says of the way behind it', () => {
+  it('advmss is what SYNs announce: the peer sends no more', () => {
+    const { server, client } = over({ advmss: 600 });
+    expect([server.info().tcpi_snd_mss, client.info().tcpi_snd_mss]).toEqual([600, 1460]);
+  });
+
+  it('mtu bounds packets', () => {
+    const { client, server, longest, run } = over({ mtu: 700 });
+    client.send(new Uint8Array(5000));
+    run(2 * SECOND);
+    expect([longest(), server.readable]).toEqual([700, 5000]);
+  });
+
+  it('initcwnd is the initial window', () => {
+    const { client, server } = over({ initcwnd: 3 });
+    expect([client.info().tcpi_snd_cwnd, server.info().tcpi_snd_cwnd]).toEqual([3, 10]);
+  });
+
+  it('connections that are open follow a change, down and up', () => {
+    const { client, server, longest, route, run } = over({ mtu: 700 });
+    route({ mtu: 600 });
+    client.send(new Uint8Array(5000));
+    run(2 * SECOND);
+    expect(longest()).toBe(600);
+    route({});
+    client.send(new Uint8Array(5000));
+    run(3 * SECOND);
+    expect([longest(), server.readable]).toEqual([1500, 10_000]);
+  });
+
+  it('those to elsewhere do not', () => {
+    const { left, client, longest, tee, run } = over({});
+    left.addRoute(ip('10.0.0.3'), 32, tee, { mtu: 600 });
+    client.send(new Uint8Array(5000));
+    run(2 * SECOND);
+    expect(longest()).toBe(1500);
+  });
+
+  it('with tcp_mtu_probing the longer packets of a better way are tried first', () => {
+    const config = { ...linux, tcp_timestamps: false, tcp_mtu_probing: 2, tcp_base_mss: 512 } as const;
+    const { client, longest, carried, route, run } = over({ mtu: 640, initcwnd: 11 }, config);
+    expect(client.info().tcpi_snd_mss).toBe(600);
+    longest();
+    route({ mtu: 1500 });
+    client.send(new Uint8Array(4000));
+    run(2 * SECOND);
+    expect(carried.slice(0, 3).map(({ length }) => length)).toEqual([1026, 640, 640]);
+    expect(client.info().tcpi_snd_mss).toBe(986);
   });
 });

@@ -1,5 +1,7 @@
 /** Path MTU discovery by ICMP: RFC 1191, RFC 8201, and what of it to believe (RFC 5927 §7). The stack has checked that the number quoted is in flight. */
 import { describe, expect, it } from 'vitest';
+import { output } from '../../src/tcp/connection.ts';
+import { pathMtuChanged } from '../../src/tcp/path-mtu.ts';
 import { IpAddress } from '../../src/wire/address.ts';
 import { established, type Ladder } from '../support/ladder.ts';
 
@@ -104,5 +106,45 @@ describe('path MTU discovery', () => {
     tooBig(t, 1000);
     const starts = t.drain().map((r) => r.segment.payloadLength);
     expect(starts.reduce((a, b) => a + b, 0)).toBe(2920);
+  });
+});
+
+describe('a route that changes', () => {
+  it('to a smaller MTU: what is out and longer goes again, shorter, and cwnd stays', () => {
+    const t = established();
+    t.user.send(3000);
+    t.drain();
+    const { cwnd } = t.tcb;
+    t.event('the route changes', () => {
+      pathMtuChanged(t.tcb, 1000, t.now);
+      output(t.tcb, t.now);
+    });
+    expect(t.drain().map((r) => r.segment.payloadLength)).toEqual([960, 500, 960, 500]);
+    expect(t.tcb.cwnd).toBe(cwnd);
+  });
+
+  it('to a larger one: segments grow with it, as far as the peer takes them', () => {
+    const t = established({ mss: 1200, prepare: (tcb) => (tcb.pathMss = 600) });
+    expect(t.tcb.sndMss).toBe(600);
+    pathMtuChanged(t.tcb, 1500, t.now);
+    t.user.send(2000);
+    expect(t.drain().map((r) => r.segment.payloadLength)).toEqual([1200, 800]);
+  });
+
+  it('RFC 4821 §7.2: with probing the search begins again, and segments stay as they are meanwhile', () => {
+    const config = { tcp_mtu_probing: 2, tcp_base_mss: 512, initialWindow: 11 } as const;
+    const t = established({ config, prepare: (tcb) => (tcb.pathMss = 500) });
+    expect(t.tcb.sndMss).toBe(500);
+    pathMtuChanged(t.tcb, 1500, t.now);
+    t.user.send(5000);
+    // Half-way between 552 and 1500, less headers.
+    expect(
+      t
+        .drain()
+        .map((r) => r.segment.payloadLength)
+        .slice(0, 3),
+    ).toEqual([986, 500, 500]);
+    t.peer('. 1:1 ack 5001');
+    expect(t.tcb.sndMss).toBe(986);
   });
 });

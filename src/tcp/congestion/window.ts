@@ -18,9 +18,10 @@ export function startWindow(tcb: Tcb): void {
   useCongestion(tcb);
 }
 
-/** RFC 6928 §2: min(10 · MSS, max(2 · MSS, 14600)). */
+/** RFC 6928 §2: min(10 · MSS, max(2 · MSS, 14600)); with another number of segments where the route says so. */
 function initialWindow(tcb: Tcb, mss: number): number {
-  return Math.min(tcb.config.initialWindow * mss, Math.max(2 * mss, tcb.config.initialWindow * 1460));
+  const segments = tcb.env.pathMetrics?.(tcb).initcwnd ?? tcb.config.initialWindow;
+  return Math.min(segments * mss, Math.max(2 * mss, segments * 1460));
 }
 
 /** Chooses the algorithm, at any time; cwnd and ssthresh stay as they are. Throws an Error for a name that is none. */
