@@ -26,6 +26,7 @@ export interface ScenarioOptions {
   readonly lang?: Language;
   readonly step?: boolean;
   readonly plain?: boolean;
+  readonly absolute?: boolean;
   readonly mutate?: string;
   readonly profile?: 'linux' | 'rfc9293';
   readonly seed?: number;
@@ -122,7 +123,7 @@ async function play(
   );
   const ok = expected(result);
   if (format === 'pcapng') write(options.output, Buffer.concat(capture), 'pcapng');
-  else if (format === 'svg') write(options.output, picture(result, look.lang), 'svg');
+  else if (format === 'svg') write(options.output, picture(result, look.lang, options.absolute ?? false), 'svg');
   else if (format === 'json') write(options.output, `${JSON.stringify(asJson(result), null, 2)}\n`, 'json');
   else await show(result, look, columns, options);
   return ok ? 0 : 1;
@@ -162,6 +163,7 @@ async function show(result: ScenarioResult, look: Look, columns: number, options
     paint,
     peerKnown: true,
     names: { ours: 'client', peer: 'server' },
+    numbers: options.absolute ? 'absolute' : 'relative',
   });
   const events = recorder.connections.flatMap((c) => c.events.map((event) => ({ event, connection: c })));
   events.sort((a, b) => a.event.serial - b.event.serial);
@@ -288,7 +290,7 @@ function asJson(result: ScenarioResult, events = true): object {
   return { ...base, ...figures, connections };
 }
 
-function picture(result: ScenarioResult, lang: Language): string {
+function picture(result: ScenarioResult, lang: Language, absolute: boolean): string {
   const { scenario: s, recorder } = result;
   const [connection] = recorder.connections;
   if (connection === undefined) throw new Failure(`${s.name} has no segment to draw`);
@@ -296,6 +298,7 @@ function picture(result: ScenarioResult, lang: Language): string {
   return ladderSvg(connection.events, connection, {
     names: { ours: 'client', peer: 'server' },
     peerKnown: true,
+    numbers: absolute ? 'absolute' : 'relative',
     title: s.text[lang],
     footer: `${s.name}: ${s.title[lang]}${taken}`,
   });

@@ -22,6 +22,9 @@ export interface NetworkOptions {
   readonly pace?: Pace;
 }
 
+/** What `onSilence` calls silence, µs. */
+const SILENCE = 200_000;
+
 /** A clock outside: for a network with a `gate` to something that is not simulated. */
 export interface Pace {
   /**
@@ -70,6 +73,8 @@ export class Network {
   readonly #limit: number;
   readonly #pace: Pace | null;
   readonly #gates: SimGate[] = [];
+  /** Called when nothing will happen for a while, before time jumps there: what timers run then is worth telling. */
+  onSilence: (() => void) | null = null;
   #running = false;
   #routed = true;
 
@@ -259,6 +264,7 @@ export class Network {
       await this.#settle();
       while (outcome === null) {
         wire.touched = false;
+        if (this.onSilence !== null && wire.events.next - this.now >= SILENCE) this.onSilence();
         if (this.#pace !== null) await this.#keepPace(this.#pace);
         else if (!wire.events.step(until)) {
           await this.#stalled(() => outcome !== null);

@@ -1,5 +1,5 @@
 import { RST } from '../wire/segment.ts';
-import { bytes, count, duration, facts, grouped, label, remarks, seconds } from './format.ts';
+import { bytes, count, duration, facts, grouped, label, type Numbers, remarks, seconds } from './format.ts';
 import { flow, noPaint, type Paint, paintSpans, type Role, type Span, span, width, wrapText } from './paint.ts';
 import type { StateNote, Step, Tally } from './steps.ts';
 
@@ -23,6 +23,7 @@ export interface BoxOptions {
   readonly paint?: Paint;
   /** The peer's states are known, and not marked as inferred. */
   readonly peerKnown?: boolean;
+  readonly numbers?: Numbers;
 }
 
 /** Columns left of the first lifeline: the time, or the time since the segment before. */
@@ -36,6 +37,7 @@ export class BoxRenderer implements Renderer {
   readonly #names: Names;
   readonly #inferred: boolean;
   readonly #node: string;
+  readonly #numbers: Numbers;
 
   constructor(options: BoxOptions = {}) {
     const columns = Math.min(Math.max(options.columns ?? 80, 60), 132);
@@ -44,6 +46,7 @@ export class BoxRenderer implements Renderer {
     this.#names = options.names ?? { ours: 'this end', peer: 'peer' };
     this.#inferred = !options.peerKnown;
     this.#node = options.peerKnown ? '●' : '○';
+    this.#numbers = options.numbers ?? 'both';
   }
 
   lines(step: Step): string[] {
@@ -57,8 +60,12 @@ export class BoxRenderer implements Renderer {
       case 'state':
         return [this.#state(step.ours, step.peer)];
       case 'timer': {
-        const what = [span(` ${step.timer} timer`, 'timer'), span(' fires', 'faint')];
-        return [this.#attached(seconds(step.time), step.end, '╌╌', what, 'timer')];
+        const name = span(` ${step.timer} timer`, 'timer');
+        if (step.due !== null) {
+          const due = span(` runs, due in ${duration(step.due)}`, 'faint');
+          return [this.#attached('', step.end, '◷', [name, due], 'timer')];
+        }
+        return [this.#attached(seconds(step.time), step.end, '╌╌', [name, span(' fires', 'faint')], 'timer')];
       }
       case 'drop':
         return [this.#attached('', step.end, '✕', [span(` not processed: ${step.reason}`, 'alert')], 'alert')];
@@ -105,7 +112,7 @@ export class BoxRenderer implements Renderer {
     const lines = [this.#arrow(seconds(step.time), direction, '─', text, role, step.lost !== null)];
     const lost =
       step.lost === null ? [] : [[span('✕ lost', 'alert'), span(step.lost === 'lost' ? '' : `: ${step.lost}`)]];
-    const details = flow([...lost, ...facts(segment, seen)], ' · ', this.#inner - 4);
+    const details = flow([...lost, ...facts(segment, seen, this.#numbers)], ' · ', this.#inner - 4);
     details.forEach((line, i) => {
       const gutter = i === 0 && step.delta > 0 ? `+${duration(step.delta)}` : '';
       lines.push(this.#row(gutter, [span('  '), ...line]));
@@ -121,7 +128,7 @@ export class BoxRenderer implements Renderer {
       const t = step[direction];
       if (t.segments === 0) continue;
       lines.push(this.#arrow(clock, direction, '═', [span(runLabel(t), direction)], direction));
-      for (const line of flow(runFacts(t), ' · ', this.#inner - 4)) {
+      for (const line of flow(runFacts(t, this.#numbers), ' · ', this.#inner - 4)) {
         lines.push(this.#row(gutter, [span('  '), ...line]));
         gutter = '';
       }
@@ -237,10 +244,11 @@ export function runLabel(t: Tally): string {
   return t.bytes > 0 ? `×${count(t.segments, 'segment')} · ${bytes(t.bytes)}` : `×${count(t.segments, 'ACK')}`;
 }
 
-export function runFacts(t: Tally): Span[][] {
+export function runFacts(t: Tally, numbers: Numbers = 'both'): Span[][] {
+  const show = (relative: number, raw: number) => (numbers === 'absolute' ? String(raw) : grouped(relative));
   const pieces: Span[][] = [];
-  if (t.bytes > 0) pieces.push([span(`seq ${grouped(t.from)} … ${grouped(t.to)}`)]);
-  if (t.ack !== null) pieces.push([span(t.bytes > 0 ? `ack ${grouped(t.ack)}` : `up to ack ${grouped(t.ack)}`)]);
+  if (t.bytes > 0) pieces.push([span(`seq ${show(t.from, t.rawFrom)} … ${show(t.to, t.rawTo)}`)]);
+  if (t.ack !== null) pieces.push([span(`${t.bytes > 0 ? '' : 'up to '}ack ${show(t.ack, t.rawAck)}`)]);
   pieces.push([span(t.least === t.most ? `win ${grouped(t.least)}` : `win ${grouped(t.least)} … ${grouped(t.most)}`)]);
   return pieces;
 }

@@ -72,6 +72,8 @@ export interface TimerEvent extends EventBase {
   readonly kind: 'timer';
   readonly end: End;
   readonly timer: TimerName;
+  /** It does not fire: it runs, and is due in so many µs. */
+  readonly due?: number;
 }
 
 export interface DropEvent extends EventBase {

@@ -51,23 +51,27 @@ export function remarks(segment: SegmentRecord, seen: Seen, remark: string | nul
   return out;
 }
 
-/** A number that counts from the SYN, with the one on the wire beside it. */
-function both(name: string, relative: number, absolute: number): Span[] {
-  return [span(`${name} ${grouped(relative)}`), span(` (${absolute})`, 'faint')];
+/** Sequence numbers as they count from the SYN, as they are on the wire, or both. */
+export type Numbers = 'both' | 'relative' | 'absolute';
+
+function number(name: string, relative: number, absolute: number, numbers: Numbers): Span[] {
+  if (numbers === 'absolute') return [span(`${name} ${absolute}`)];
+  const first = span(`${name} ${grouped(relative)}`);
+  return numbers === 'relative' ? [first] : [first, span(` (${absolute})`, 'faint')];
 }
 
-/** Everything about a segment, piece by piece: numbers relative and absolute, length, window in bytes, options. */
-export function facts(segment: SegmentRecord, seen: Seen): Span[][] {
-  const pieces: Span[][] = [both('seq', seen.seq, segment.seq)];
-  if (seen.ack !== null) pieces.push(both('ack', seen.ack, segment.ack));
+/** Everything about a segment, piece by piece: sequence numbers, length, window in bytes, options. */
+export function facts(segment: SegmentRecord, seen: Seen, numbers: Numbers = 'both'): Span[][] {
+  const pieces: Span[][] = [number('seq', seen.seq, segment.seq, numbers)];
+  if (seen.ack !== null) pieces.push(number('ack', seen.ack, segment.ack, numbers));
   pieces.push([span(`len ${grouped(segment.length)}`)], [span(`win ${grouped(seen.window)}`)]);
   if (segment.urgent !== 0) pieces.push([span(`urgent ${grouped(segment.urgent)}`)]);
-  pieces.push(...optionFacts(segment, seen).map((text) => [span(text)]));
+  pieces.push(...optionFacts(segment, seen, numbers).map((text) => [span(text)]));
   return pieces;
 }
 
 /** The options in words, in the order of the segment's record. */
-export function optionFacts(segment: SegmentRecord, seen: Seen): string[] {
+export function optionFacts(segment: SegmentRecord, seen: Seen, numbers: Numbers = 'both'): string[] {
   const { options } = segment;
   const out: string[] = [];
   if (options.mss !== undefined) out.push(`MSS ${grouped(options.mss)}`);
@@ -76,7 +80,10 @@ export function optionFacts(segment: SegmentRecord, seen: Seen): string[] {
   }
   if (options.sackPermitted) out.push('SACK permitted');
   if (options.timestamps !== undefined) out.push(`TS ${options.timestamps[0]}/${options.timestamps[1]}`);
-  for (const [left, right] of seen.sack) out.push(`SACK ${grouped(left)}–${grouped(right)}`);
+  const absolute = numbers === 'absolute';
+  for (const [left, right] of absolute ? (options.sack ?? []) : seen.sack) {
+    out.push(absolute ? `SACK ${left}–${right}` : `SACK ${grouped(left)}–${grouped(right)}`);
+  }
   if (options.userTimeout !== undefined) out.push(`UTO ${duration(options.userTimeout * 1000)}`);
   if (options.fastOpen !== undefined) {
     out.push(options.fastOpen === 0 ? 'TFO cookie request' : `TFO cookie of ${options.fastOpen} bytes`);

@@ -1,5 +1,6 @@
 import { BoxRenderer, type Names, type Renderer } from './box.ts';
 import type { Endpoints, TraceEvent } from './event.ts';
+import type { Numbers } from './format.ts';
 import type { Paint } from './paint.ts';
 import { PlainRenderer } from './plain.ts';
 import { Steps } from './steps.ts';
@@ -15,6 +16,8 @@ export interface LadderOptions {
   readonly paint?: Paint;
   /** The other end's states come from its own trace (`Recorder.peer`): nothing is inferred. */
   readonly peerKnown?: boolean;
+  /** Both kinds where not given. */
+  readonly numbers?: Numbers;
 }
 
 /**

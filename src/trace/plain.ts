@@ -1,5 +1,5 @@
 import { type Names, type Renderer, runFacts, runLabel } from './box.ts';
-import { bytes, count, duration, facts, flagText, remarks, seconds } from './format.ts';
+import { bytes, count, duration, facts, flagText, type Numbers, remarks, seconds } from './format.ts';
 import { flow, noPaint, type Paint, paintSpans, type Role, type Span, span } from './paint.ts';
 import type { StateNote, Step } from './steps.ts';
 
@@ -10,6 +10,7 @@ export interface PlainOptions {
   readonly paint?: Paint;
   /** The peer's states are known, and not marked as inferred. */
   readonly peerKnown?: boolean;
+  readonly numbers?: Numbers;
 }
 
 /** The ladder as sentences, one a step, in ASCII: for screen readers, logs and `grep`. */
@@ -18,12 +19,14 @@ export class PlainRenderer implements Renderer {
   readonly #names: Names;
   readonly #paint: Paint;
   readonly #inferred: string;
+  readonly #numbers: Numbers;
 
   constructor(options: PlainOptions = {}) {
     this.#columns = options.columns ?? 80;
     this.#names = options.names ?? { ours: 'this end', peer: 'peer' };
     this.#paint = options.paint ?? noPaint;
     this.#inferred = options.peerKnown ? '' : ' (inferred)';
+    this.#numbers = options.numbers ?? 'both';
   }
 
   lines(step: Step): string[] {
@@ -43,14 +46,18 @@ export class PlainRenderer implements Renderer {
         if (step.lost !== null) words.unshift(step.lost === 'lost' ? 'lost' : `lost (${step.lost})`);
         const notes = words.map((note) => [span(note, 'alert')]);
         const delta = step.delta > 0 ? [[span(`+${duration(step.delta)}`, 'faint')]] : [];
-        return this.#sentence(step.time, [head, ...notes, ...facts(segment, seen), ...delta]);
+        return this.#sentence(step.time, [head, ...notes, ...facts(segment, seen, this.#numbers), ...delta]);
       }
       case 'run':
         return (['out', 'in'] as const).flatMap((direction) => {
           const t = step[direction];
           if (t.segments === 0) return [];
           const head: Span[] = [this.#who(direction), span(runLabel(t), direction)];
-          return this.#sentence(step.time, [head, ...runFacts(t), [span(`during ${duration(step.lasted)}`, 'faint')]]);
+          return this.#sentence(step.time, [
+            head,
+            ...runFacts(t, this.#numbers),
+            [span(`during ${duration(step.lasted)}`, 'faint')],
+          ]);
         });
       case 'state':
         return [
@@ -58,7 +65,9 @@ export class PlainRenderer implements Renderer {
           ...(step.peer === null ? [] : this.#sentence(step.time, stateWords(peer, step.peer, this.#inferred, 'peer'))),
         ];
       case 'timer':
-        return this.#sentence(step.time, [[span(`${this.#names[step.end]}: ${step.timer} timer fires`, 'timer')]]);
+        return this.#sentence(step.time, [
+          [span(`${this.#names[step.end]}: ${step.timer} timer ${timerDoes(step.due)}`, 'timer')],
+        ]);
       case 'drop':
         return this.#sentence(step.time, [
           [span(`${this.#names[step.end]} did not process it: ${step.reason}`, 'alert')],
@@ -91,6 +100,10 @@ export class PlainRenderer implements Renderer {
       return ascii(`${i === 0 ? clock : ' '.repeat(clock.length)}${text}`);
     });
   }
+}
+
+function timerDoes(due: number | null): string {
+  return due === null ? 'fires' : `runs, due in ${duration(due)}`;
 }
 
 function stateWords(name: string, note: StateNote, mark: string, role: Role): Span[][] {

@@ -148,6 +148,14 @@ export class Recorder implements Trace {
     else this.#addNote(connection, serial, end, text, now);
   }
 
+  /** A timer of the connection that was heard of last runs, and nothing else happens for now. */
+  running(end: End, timer: TimerName, due: number, now: number): void {
+    const connection = this.#last;
+    if (connection === null) return;
+    const base = { serial: this.#serial++, time: now, connection: connection.id };
+    this.#add(connection, { ...base, kind: 'timer', end, timer, due });
+  }
+
   state(tuple: FourTuple, from: State, to: State, cause: Cause, now: number): void {
     this.#state('ours', this.#find(tuple, cause === 'active OPEN'), from, to, cause, now);
   }

@@ -26,6 +26,10 @@ export interface Tally {
   to: number;
   /** The last acknowledgment it sent, relative, or null. */
   ack: number | null;
+  /** The same as on the wire. */
+  rawFrom: number;
+  rawTo: number;
+  rawAck: number;
   /** Least and largest window, in bytes. */
   least: number;
   most: number;
@@ -60,7 +64,14 @@ export type Step =
       readonly in: Tally;
     }
   | { readonly kind: 'state'; readonly time: number; readonly ours: StateNote | null; readonly peer: StateNote | null }
-  | { readonly kind: 'timer'; readonly time: number; readonly end: End; readonly timer: TimerName }
+  /** It fires; or, with `due`, it runs and is due in so many µs. */
+  | {
+      readonly kind: 'timer';
+      readonly time: number;
+      readonly end: End;
+      readonly timer: TimerName;
+      readonly due: number | null;
+    }
   | { readonly kind: 'drop'; readonly time: number; readonly end: End; readonly reason: DropReason }
   | { readonly kind: 'note'; readonly time: number; readonly end: End | null; readonly text: string }
   | { readonly kind: 'pause'; readonly lasted: number };
@@ -166,7 +177,7 @@ export class Steps {
       case 'timer':
         this.#before(steps, time);
         this.#runLength = 0;
-        steps.push({ kind: 'timer', time, end: event.end, timer: event.timer });
+        steps.push({ kind: 'timer', time, end: event.end, timer: event.timer, due: event.due ?? null });
         break;
       case 'drop':
         steps.push(...this.flush(), { kind: 'drop', time, end: event.end, reason: event.reason });
@@ -265,12 +276,25 @@ export class Steps {
 }
 
 function tally(): Tally {
-  return { segments: 0, acks: 0, bytes: 0, from: 0, to: 0, ack: null, least: 0, most: 0 };
+  return {
+    segments: 0,
+    acks: 0,
+    bytes: 0,
+    from: 0,
+    to: 0,
+    ack: null,
+    rawFrom: 0,
+    rawTo: 0,
+    rawAck: 0,
+    least: 0,
+    most: 0,
+  };
 }
 
 function addTo(t: Tally, { segment, seen }: SegmentStep): void {
   if (t.segments === 0) {
     t.from = seen.seq;
+    t.rawFrom = segment.seq;
     t.least = seen.window;
   }
   t.segments += segment.wireSegments;
@@ -278,6 +302,8 @@ function addTo(t: Tally, { segment, seen }: SegmentStep): void {
   t.bytes += segment.length;
   t.to = seen.end;
   t.ack = seen.ack;
+  t.rawTo = (segment.seq + segment.length) >>> 0;
+  t.rawAck = segment.ack;
   t.least = Math.min(t.least, seen.window);
   t.most = Math.max(t.most, seen.window);
 }

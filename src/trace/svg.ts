@@ -2,7 +2,7 @@ import type { StateName } from '../tcp/state.ts';
 import { RST } from '../wire/segment.ts';
 import { type Names, runFacts, runLabel } from './box.ts';
 import type { End, Endpoints, TraceEvent } from './event.ts';
-import { duration, facts, label, remarks, seconds } from './format.ts';
+import { duration, facts, label, type Numbers, remarks, seconds } from './format.ts';
 import { flow, type Span, span, wrapText } from './paint.ts';
 import { type StateNote, type Step, Steps } from './steps.ts';
 
@@ -10,6 +10,7 @@ export interface SvgOptions {
   readonly names?: Names;
   /** The other end's states come from its own trace: nothing is inferred. */
   readonly peerKnown?: boolean;
+  readonly numbers?: Numbers;
   /** For who cannot see it, and as a tool tip. */
   readonly title?: string;
   /** A line at the bottom. */
@@ -85,6 +86,7 @@ export function ladderSvg(events: readonly TraceEvent[], endpoints: Endpoints, o
 class Drawing {
   readonly #names: Names;
   readonly #inferred: boolean;
+  readonly #numbers: Numbers;
   readonly #title: string;
   readonly #footer: string;
   /** Lifelines lie below everything else. */
@@ -100,6 +102,7 @@ class Drawing {
   constructor(options: SvgOptions) {
     this.#names = options.names ?? { ours: 'this end', peer: 'peer' };
     this.#inferred = !options.peerKnown;
+    this.#numbers = options.numbers ?? 'both';
     this.#title = options.title ?? 'A TCP connection';
     this.#footer = options.footer ?? '';
   }
@@ -117,15 +120,19 @@ class Drawing {
         const words = [label(step.segment), ...remarks(step.segment, step.seen, step.remark)].join(' · ');
         this.#arrow(seconds(step.time), step.direction, words, role, 0, step.lost !== null);
         const lost = step.lost === null ? [] : [[span(step.lost === 'lost' ? 'lost' : `lost: ${step.lost}`)]];
-        this.#facts([...lost, ...facts(step.segment, step.seen)]);
+        this.#facts([...lost, ...facts(step.segment, step.seen, this.#numbers)]);
         break;
       }
       case 'run':
         this.#run(step);
         break;
       case 'timer':
-        this.#clock(seconds(step.time), this.#y + 14);
-        this.#beside(step.end, `${step.timer} timer fires`, 'small');
+        if (step.due === null) this.#clock(seconds(step.time), this.#y + 14);
+        this.#beside(
+          step.end,
+          `${step.timer} timer ${step.due === null ? 'fires' : `runs, due in ${duration(step.due)}`}`,
+          'small',
+        );
         break;
       case 'drop':
         this.#beside(step.end, `not processed: ${step.reason}`, 'label alert-f');
@@ -175,7 +182,7 @@ class Drawing {
       const tally = step[direction];
       if (tally.segments === 0) continue;
       this.#arrow(clock, direction, runLabel(tally), direction, 14);
-      this.#facts(runFacts(tally));
+      this.#facts(runFacts(tally, this.#numbers));
       clock = '';
     }
   }

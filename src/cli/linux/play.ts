@@ -15,8 +15,9 @@ export type PeerName = (typeof PEERS)[number];
 export function linuxSide(scenario: Scenario, peer: PeerName): Side {
   const { linux } = scenario;
   if (linux === undefined) {
+    const others = 'synfin scenario --list --peer linux lists those that can';
     throw new Failure(
-      `${scenario.name} needs what no kernel can be made to do: synfin scenario --list --peer linux names those that do not`,
+      `${scenario.name} cannot be played with Linux: it needs what no kernel can be made to do (${others})`,
       2,
     );
   }

@@ -152,9 +152,9 @@ export class KernelSocket implements StageSocket, Watched {
     if (this.#fd < 0 || this.#failure !== undefined) return -1;
     const bytes = bytesOf(data);
     const sent = this.#side.calls.send(this.#fd, bytes, bytes.length, SOCKET.MSG_DONTWAIT | SOCKET.MSG_NOSIGNAL);
+    const isFull = sent < 0 && this.#side.calls.errno() === ERRNO.EAGAIN;
     this.#side.look();
-    if (sent >= 0) return sent;
-    return this.#side.calls.errno() === ERRNO.EAGAIN ? 0 : -1;
+    return isFull ? 0 : sent;
   }
 
   write(data: Uint8Array | string | number): Promise<void> {

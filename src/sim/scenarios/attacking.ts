@@ -197,7 +197,7 @@ export const ATTACKING: readonly Scenario[] = [
     rfc: ['RFC 6528', 'RFC 9293 §3.4.1'],
     knobs: [DELAY],
     mutations: ['constant-isn'],
-    linux: { sides: ['server'] },
+    linux: { sides: ['server'], differs: ['guesses'] },
     async script(stage) {
       const listener = stage.server.listen(80);
       let evil = 0;

@@ -229,11 +229,11 @@ export const CLOSING: readonly Scenario[] = [
       );
       stage.api('client', 'close()');
       client.close();
+      await server.read();
       stage.check(
         t('close() sends the real one', 'close() 才发出真正的 FIN'),
         stage.segments('client', 'FIN, ACK').length === 1,
       );
-      await server.read();
       server.close();
       await server.closed;
     },

@@ -1,3 +1,4 @@
+import type { ConnectionRow } from '../../stack/netstat.ts';
 import { linux, type ProfileName, profiles } from '../../tcp/config.ts';
 import type { Recorder } from '../../trace/recorder.ts';
 import { TraceDigest } from '../digest.ts';
@@ -95,6 +96,17 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   net.observe(digest.observer);
   if (options.observer !== undefined) net.observe(options.observer);
   const recorder = recordBetween(net, ends.client, ends.server, { head: 256, tail: 4096, connections: 512 });
+  const told = new Map<Side, number>();
+  net.onSilence = () => {
+    for (const side of ['client', 'server'] as const) {
+      const next = firstTimer(ends[side]);
+      const due = net.now + (next?.timer.in ?? 0);
+      // The one that was told of runs still.
+      if (next === undefined || told.get(side) === due) continue;
+      told.set(side, due);
+      recorder.running(side === 'client' ? 'ours' : 'peer', TIMERS[next.timer.name], next.timer.in, net.now);
+    }
+  };
   const stage = new Stage(
     net,
     { client, server, link },
@@ -131,6 +143,25 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
     seed,
     mutation: taken?.name ?? null,
   };
+}
+
+/** `ss`'s words. */
+const TIMERS = {
+  on: 'retransmission',
+  persist: 'persist',
+  keepalive: 'keep-alive',
+  timewait: 'TIME-WAIT',
+  delack: 'delayed ACK',
+} as const;
+
+/** The timer of a simulated host that is due first. */
+function firstTimer(host: SimHost | SimGate): { readonly timer: NonNullable<ConnectionRow['timer']> } | undefined {
+  if (!(host instanceof SimHost) || host.isDown) return undefined;
+  const running = host.connections().flatMap(({ timer }) => (timer === null ? [] : [{ timer }]));
+  return running.reduce<(typeof running)[number] | undefined>(
+    (first, one) => (first === undefined || one.timer.in < first.timer.in ? one : first),
+    undefined,
+  );
 }
 
 function setKnobs(scenario: Scenario, given: Readonly<Record<string, number>>): Map<string, number> {

@@ -22,6 +22,7 @@ export const DIFFERENCES = {
     'how often something is repeated, where two timers fire at nearly the same time',
     '两个定时器几乎同时到期时，重发的次数',
   ),
+  guesses: t('the number of a RST that answers a wrong guess', '回答错误猜测的 RST 的序号'),
   lengths: t('how much text the programs write', '程序写入多少数据'),
   volume: t('which segments a long transfer is made of', '大量数据由哪些报文段组成'),
 } as const satisfies Readonly<Record<string, Text>>;
@@ -112,12 +113,14 @@ function simplify(told: readonly Told[], differs: readonly Difference[]): Told[]
     list = list.filter((s, i) => s.flags !== ACK || s.length > 0 || isThird(i));
     list = list.map((s) => ((s.flags & (SYN | FIN | RST)) === 0 && s.length > 0 ? { ...s, ack: null } : s));
   }
+  if (may('guesses')) list = list.map((s) => (s.flags & RST ? { ...s, seq: 0 } : s));
+  if (may('cuts')) list = list.flatMap(apart);
   if (may('repeats', 'volume')) {
     const same = (a: Told, b: Told) => a.flags === b.flags && a.seq === b.seq && a.length === b.length;
     list = list.filter((s, i) => list.findIndex((other) => same(s, other)) === i);
     list = list.map((s) => ({ ...s, lost: false }));
   }
-  return may('cuts') ? joined(list.flatMap(apart)) : list;
+  return may('cuts') ? joined(list) : list;
 }
 
 /** Each number of a side by its place among all that occur: where text begins and ends counts, and not how long it is. */

@@ -1,9 +1,10 @@
 import { StackError } from '../../stack/socket.ts';
 import { ACK } from '../../wire/segment.ts';
+import { toUint32 } from '../../wire/seq.ts';
 import { constantIsn } from './mutations.ts';
 import type { StageSocket } from './parties.ts';
 import { configured, DELAY, knob, type Scenario, SECOND } from './scenario.ts';
-import type { Stage } from './stage.ts';
+import type { Sent, Stage } from './stage.ts';
 import { t } from './text.ts';
 
 /** TIME-WAIT: what it is for, what it costs. */
@@ -62,7 +63,7 @@ export const WAITING: readonly Scenario[] = [
           from: 'client',
           fin: false,
           rst: false,
-          where: (s) => s.len === 0 && stage.segments('server', 'FIN, ACK').length > 0,
+          where: (s) => s.len === 0 && toUint32(s.ack) === endOf(stage.segments('server', 'FIN, ACK')[0]),
         },
         { nth: 1 },
       );
@@ -293,6 +294,11 @@ async function closedByClient(stage: Stage, port: number, text = true): Promise<
   await peer.closed;
   await stage.quiet();
   return socket;
+}
+
+/** The number after a segment with a FIN. */
+function endOf(sent: Sent | undefined): number {
+  return sent === undefined ? Number.NaN : (sent.segment.seq + sent.segment.length + 1) >>> 0;
 }
 
 /** Another connection from port 4000; null where the four-tuple is in use. */
