@@ -2,6 +2,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import { EventEmitter } from 'node:events';
 import type { BlockList } from 'node:net';
+import { getDefaultHighWaterMark } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Name } from './address.ts';
 import { type Callback, normalize } from './arguments.ts';
@@ -68,7 +69,7 @@ export class Server extends EventEmitter {
   declare keepAlive: boolean;
   /** Seconds. */
   declare keepAliveInitialDelay: number;
-  declare highWaterMark: number | undefined;
+  declare highWaterMark: number;
   declare blockList: BlockList | undefined;
   declare maxConnections: number;
   declare dropMaxConnection: boolean;
@@ -201,10 +202,8 @@ export class Server extends EventEmitter {
       noDelay: this.noDelay,
       keepAlive: this.keepAlive,
       keepAliveInitialDelay: this.keepAliveInitialDelay * 1000,
-      ...(highWaterMark !== undefined && {
-        readableHighWaterMark: highWaterMark,
-        writableHighWaterMark: highWaterMark,
-      }),
+      readableHighWaterMark: highWaterMark,
+      writableHighWaterMark: highWaterMark,
     });
     this._connections++;
     socket.server = this;
@@ -326,6 +325,6 @@ export function setUpServer(
   server.noDelay = Boolean(options.noDelay);
   server.keepAlive = Boolean(options.keepAlive);
   server.keepAliveInitialDelay = seconds(options.keepAliveInitialDelay);
-  server.highWaterMark = options.highWaterMark;
+  server.highWaterMark = options.highWaterMark ?? getDefaultHighWaterMark(false);
   server.blockList = options.blockList;
 }

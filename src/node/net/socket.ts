@@ -14,6 +14,7 @@ import {
 } from './errors.ts';
 import { type HandleOwner, type Piece, TcpHandle } from './handle.ts';
 import { HOME, type NetHome } from './home.ts';
+import { PathHandle } from './path-handle.ts';
 import type { Server } from './server.ts';
 import { checkFunction, timerDelay } from './validate.ts';
 
@@ -102,12 +103,15 @@ export class Socket extends Duplex implements HandleOwner {
       this._peername = null;
       this._sockname = null;
     }
-    if (this._handle === null) attach(this, new TcpHandle(this[HOME]));
+    const { path } = settings;
+    if (path && this._handle instanceof TcpHandle) this._handle = null;
+    if (this._handle === null) attach(this, path ? (new PathHandle() as never) : new TcpHandle(this[HOME]));
     if (callback !== null) this.once('connect', callback as () => void);
     this._unrefTimer();
     this.connecting = true;
     internals.life++;
-    startToConnect(this, settings);
+    if (path) connectPath(this, path);
+    else startToConnect(this, settings);
     return this;
   }
 
@@ -522,6 +526,15 @@ export function setUp(socket: Socket, options: SocketOptions = {}): void {
   }
   // Last, as one that is aborted already destroys the socket.
   if (options.signal) addAbortSignal(options.signal, socket);
+}
+
+/** What was made as a stack's socket becomes the kernel's underneath. */
+function connectPath(socket: Socket, path: string): void {
+  (socket._handle as unknown as PathHandle).connect(path, (error) => {
+    if (socket.destroyed) return;
+    if (error === null) socket._established();
+    else socket.destroy(error);
+  });
 }
 
 /** The handle is the socket's now. */

@@ -194,6 +194,40 @@ describe('servers', () => {
   });
 });
 
+describe('a socket that was made before it knew where to', () => {
+  it('connects to a path, which is the kernel’s, and to a port again', async () => {
+    const path = `\0synfin-late-${process.pid}`;
+    const door = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(path);
+    open.push(door);
+    await once(door, 'listening');
+    const { port } = await serve((socket) => socket.pipe(socket));
+    const socket = new net.Socket();
+    const sent = Buffer.alloc(300_000, 'path');
+    for (const where of [{ path }, { port, host: '127.0.0.1' }, { path }]) {
+      socket.connect(where);
+      const pieces: Buffer[] = [];
+      const onData = (bytes: Buffer) => pieces.push(bytes);
+      socket.on('data', onData).end(sent);
+      await once(socket, 'close');
+      socket.off('data', onData);
+      expect(Buffer.concat(pieces).equals(sent)).toBe(true);
+      expect([socket.bytesRead, socket.bytesWritten]).toEqual([sent.length, sent.length]);
+    }
+  });
+
+  it('hears what the kernel has against the path', async () => {
+    const socket = new net.Socket();
+    socket.connect('/nowhere/to/be/found');
+    await expect(once(socket, 'connect')).rejects.toMatchObject({
+      message: 'connect ENOENT /nowhere/to/be/found',
+      code: 'ENOENT',
+      syscall: 'connect',
+      address: '/nowhere/to/be/found',
+    });
+    expect(socket.destroyed).toBe(true);
+  });
+});
+
 describe('programs', () => {
   it('keep their async context across events', async () => {
     const storage = new AsyncLocalStorage<string>();
