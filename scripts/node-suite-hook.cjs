@@ -1,5 +1,7 @@
 // Loaded by `node-suite.mjs` before each of Node's tests: what asks for `net` gets ours, and the real one refuses to work over TCP, so that
 // nothing passes by handing the work to it. Paths, file descriptors and handles stay the real one's.
+//
+// `SYNFIN_REGISTER`: it is `synfin/register` that puts ours there, and below https, tls and http2, as for programs.
 'use strict';
 const Module = require('node:module');
 const { pathToFileURL } = require('node:url');
@@ -37,7 +39,10 @@ real.Socket.prototype.connect = function (...args) {
   return Reflect.apply(connect, this, args);
 };
 
-const isNet = (name) => name === 'net' || name === 'node:net';
+// After what the real one refuses: `register` keeps its classes for what is the kernel's.
+if (registered) require(`${root}/node/register.js`);
+
+const isNet = (name) => !registered && (name === 'net' || name === 'node:net');
 
 /**
  * Node's http is bound to the `net` it was built with. Its sources are compiled a second time with ours in that place: nothing else is

@@ -1,6 +1,7 @@
 // Runs Node's own tests on our sockets: `npm run node-suite -- DIR [--list FILE…] [--json OUT]`. DIR holds Node's `test/`; it is not part of
 // this repository. A list is a table, tab-separated, with the columns `path`, `group` and `needed` (`yes` counts, `opt` is told apart); without
-// one, every net test of DIR runs. `--node BIN`: the Node whose tests they are.
+// one, every net test of DIR runs. `--node BIN`: the Node whose tests they are. Below Node's http, ours is put by compiling its sources a second
+// time; below https, tls and http2 by `synfin/register`.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -62,9 +63,9 @@ function run(test, worker) {
   const env = { ...process.env, NODE_TEST_DIR: temporary, TEST_THREAD_ID: `${worker}`, TEST_SERIAL_ID: `${worker}` };
   if (!isSequential(test)) env.TEST_PARALLEL = '1';
   env.SYNFIN_ROOT = root;
-  const riders = /^node-(http)$/.exec(test.list)?.[1];
-  if (riders !== undefined && !values.stock) {
-    env.SYNFIN_RIDERS = riders;
+  if (/^node-(https|tls|http2)$/.test(test.list)) env.SYNFIN_REGISTER = '1';
+  if (test.list === 'node-http' && !values.stock) {
+    env.SYNFIN_RIDERS = 'http';
     if (!flags.includes('--expose-internals')) flags.push('--expose-internals');
   }
   const args = [...flags, ...(values.stock ? [] : ['--require', hook]), path];

@@ -10,7 +10,6 @@ import {
   invalidAddress,
   invalidFamily,
   invalidType,
-  invalidValue,
   missingArguments,
   type SystemError,
 } from './errors.ts';
@@ -93,11 +92,10 @@ function fail(socket: Socket, error: Error): void {
   process.nextTick(() => socket.destroy(error));
 }
 
+/** As Node: what makes no sense is `lookup`'s to refuse. */
 function lookupOptions({ family, hints = 0 }: ConnectSettings): { family: unknown; hints: number } {
-  const all = dns.ADDRCONFIG | dns.V4MAPPED | dns.ALL;
-  if (hints !== 0 && (hints & ~all) !== 0) throw invalidValue('hints', 'is invalid', hints);
   const plain = family !== 4 && family !== 6 && hints === 0;
-  return { family: family ?? 0, hints: plain ? dns.ADDRCONFIG : hints };
+  return { family, hints: plain ? dns.ADDRCONFIG : hints };
 }
 
 function lookupOf(socket: Socket, settings: ConnectSettings): Lookup {

@@ -52,10 +52,11 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
       class extends Socket {
         constructor(settings?: SocketOptions | number) {
           const given = typeof settings === 'number' ? { fd: settings } : settings;
-          super(given);
-          // A file descriptor, or a handle that is not a stack's, is for Node's own class.
+          // A file descriptor, or a handle that is not a stack's, is for Node's own class, and not to be touched here.
+          const kernels = isKernels(given);
+          super(kernels ? undefined : given);
           // biome-ignore lint/correctness/noConstructorReturn: `net.Socket` makes either, and callers cannot know which they need
-          if (isKernels(given)) return new kernel.Socket(given as object) as never;
+          if (kernels) return new kernel.Socket(given as object) as never;
         }
       },
     ),

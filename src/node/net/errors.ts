@@ -65,6 +65,11 @@ function known(name: ErrorName): readonly [number, string] {
   return numbers.get(name)!;
 }
 
+/** What libuv's functions return for it: negative. */
+export function errno(name: ErrorName): number {
+  return known(name)[0];
+}
+
 /** `read ECONNRESET`. */
 export function systemError(name: ErrorName, syscall: string): SystemError {
   const error: SystemError = new Error(`${syscall} ${name}`);

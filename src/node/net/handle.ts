@@ -74,6 +74,8 @@ export class TcpHandle implements SocketEvents {
   #turns = 0;
   #arranged = false;
   #connecting = false;
+  /** The handshake is over, whether `connect` was told or not. */
+  #established = false;
   #closed = false;
   #connectError: ErrorName | null = null;
   #failure: Failure | null = null;
@@ -293,8 +295,17 @@ export class TcpHandle implements SocketEvents {
 
   // What the stack says.
 
+  /**
+   * The kernel has a connection to itself open at both ends before connect(2) returns, and libuv looks at the listener first: servers hear of
+   * it before clients do, next to them. Here the last ACK takes a turn to get there.
+   */
   onConnect(): void {
-    this.#arrange(CONNECT);
+    this.#established = true;
+    turn(TcpHandle.#connectSoon, this);
+  }
+
+  static #connectSoon(handle: TcpHandle): void {
+    handle.#arrange(CONNECT);
   }
 
   onReadable(): void {
@@ -313,7 +324,7 @@ export class TcpHandle implements SocketEvents {
   onClose(failure: Failure | null): void {
     if (failure === null) return;
     this.#failure = failure;
-    if (this.#connecting && (this.#turns & CONNECT) === 0) {
+    if (this.#connecting && !this.#established) {
       this.#connectError = failureName(failure);
       this.#arrange(CONNECT);
       return;
@@ -455,11 +466,13 @@ export class TcpHandle implements SocketEvents {
     done(error);
   }
 
-  /** As Linux tells it: a reset is told once, and after the peer's FIN it is a broken pipe. */
+  /** As Linux tells it: a reset once, and from then on the end to who reads and a broken pipe to who writes. After the peer's FIN it is no news. */
   #writeError(): ErrorName {
     const failure = this.#failure;
     if (failure === null || this.#ended || this.#endTold) return 'EPIPE';
-    this.#endTold = true;
+    this.#failure = null;
+    this.#ended = true;
+    if (this.reading) this.#arrange(READ);
     return failureName(failure);
   }
 

@@ -5,25 +5,6 @@ import { kernel } from '../net/kernel.ts';
 export type Net = typeof nodeNet;
 
 type Constructor = abstract new (...args: never[]) => object;
-/** Called with the object that a subclass of old makes: `net.Socket.call(this, options)`. */
-type OnApply = (self: unknown, args: unknown[]) => unknown[] | null;
-
-/** The next question whether this one is a `net.Socket` is answered with no. */
-let denied: unknown = null;
-
-/**
- * TLS takes a `net.Socket` for one of the kernel's, and uses its handle. What is none, it reads and writes as a stream. Ours are for the
- * second: while `make` runs, the first question about `socket` is TLS's, which decides by it.
- */
-export function asStream<T>(socket: unknown, ours: Net, make: () => T): T {
-  if (!isOurs(socket, ours)) return make();
-  denied = socket;
-  try {
-    return make();
-  } finally {
-    denied = null;
-  }
-}
 
 export function isOurs(socket: unknown, ours: Net): boolean {
   return Function.prototype[Symbol.hasInstance].call(ours.Socket, socket);
@@ -33,40 +14,46 @@ export function isOurs(socket: unknown, ours: Net): boolean {
 export function socketClass(ours: Net): Net['Socket'] {
   return standIn(ours.Socket, {
     // What Node builds on its own class (TLS, JS streams) goes on doing so.
-    apply: (self, args) => {
-      if (!(self instanceof kernel.Socket)) return args;
-      Reflect.apply(kernel.Socket as never, self, args);
-      return null;
+    apply(target, self, args) {
+      const Class = self instanceof kernel.Socket ? kernel.Socket : target;
+      return Reflect.apply(Class as never, self, args);
     },
-    isInstance: (value) => {
-      if (value === denied && value !== null) {
-        denied = null;
-        return false;
-      }
-      return isOurs(value, ours) || value instanceof kernel.Socket;
-    },
+    isInstance: (value) => isOurs(value, ours) || value instanceof kernel.Socket,
   });
 }
 
-/** `net.Server`: ours. `onApply` sees the arguments of servers that are built upon it. */
-export function serverClass(ours: Net, onApply: OnApply): Net['Server'] {
+/** `net.Server`: ours. What a server of class `Http2Server` hears of is `lend`ed first. */
+export function serverClass(ours: Net, Http2Server: unknown, lend: (socket: unknown) => unknown): Net['Server'] {
   return standIn(ours.Server, {
-    apply: onApply,
+    construct(target, [options, listener], newTarget) {
+      const lent =
+        typeof listener === 'function' &&
+        (newTarget === Http2Server || newTarget.prototype instanceof (Http2Server as never))
+          ? function (this: unknown, socket: unknown) {
+              Reflect.apply(listener, this, [lend(socket)]);
+            }
+          : listener;
+      return Reflect.construct(target, [options, lent], newTarget);
+    },
     isInstance: (value) =>
       value instanceof kernel.Server || Function.prototype[Symbol.hasInstance].call(ours.Server, value),
   });
 }
 
+interface Traps {
+  apply?(target: Constructor, self: unknown, args: unknown[]): unknown;
+  construct?(target: Constructor, args: unknown[], newTarget: new () => object): object;
+  isInstance(value: unknown): boolean;
+}
+
 function standIn<C extends Constructor>(
   Class: C,
-  { apply, isInstance }: { apply: OnApply; isInstance: (value: unknown) => boolean },
+  { apply, construct = Reflect.construct as never, isInstance }: Traps,
 ): C {
   const proxy: C = new Proxy(Class, {
-    apply(target, self, args) {
-      const left = apply(self, args);
-      return left === null ? undefined : Reflect.apply(target as never, self, left);
-    },
-    construct: (target, args, newTarget) => Reflect.construct(target, args, newTarget === proxy ? target : newTarget),
+    ...(apply !== undefined && { apply: apply as ProxyHandler<C>['apply'] & {} }),
+    construct: (target, args, newTarget) =>
+      construct(target, args, (newTarget === proxy ? target : newTarget) as new () => object),
     get: (target, name, receiver) => (name === Symbol.hasInstance ? isInstance : Reflect.get(target, name, receiver)),
   });
   Object.defineProperty(Class.prototype, 'constructor', { value: proxy, writable: true, configurable: true });

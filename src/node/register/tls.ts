@@ -1,53 +1,76 @@
-import nodeNet from 'node:net';
+import type nodeNet from 'node:net';
 import tls from 'node:tls';
-import { asStream, type Net } from './net.ts';
+import { type Callback, normalize } from '../net/arguments.ts';
+import type { ConnectSettings } from '../net/connect.ts';
+import type { Socket, SocketOptions } from '../net/socket.ts';
+import { isOurs, type Net } from './net.ts';
+import { StreamHandle } from './stream-handle.ts';
 
-type ConnectOptions = tls.ConnectionOptions & nodeNet.TcpNetConnectOpts & { path?: string; timeout?: number };
-type Callback = () => void;
-
-/** Events of the connection below, which `tls.connect`'s socket is documented to have too. */
-const FORWARDED = [
-  'lookup',
-  'connectionAttempt',
-  'connectionAttemptFailed',
-  'connectionAttemptTimeout',
-  'ready',
-] as const;
-
-/** `tls.connect` and `tls.TLSSocket` over our sockets. */
-export function replaceTls(ours: Net): void {
-  const { connect, TLSSocket } = tls;
-
-  function connectOurs(...args: unknown[]): tls.TLSSocket {
-    const [options, callback] = normalize(args);
-    const { socket: given, path, timeout } = options;
-    if (given || path) return asStream(given, ours, () => connect(options, callback));
-    const { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay } = options;
-    const socket = new ours.Socket({ allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay } as object);
-    const secure = connect({ ...options, socket }, callback);
-    if (timeout) secure.setTimeout(timeout);
-    for (const name of FORWARDED) {
-      socket.on(name, (...values: unknown[]) => {
-        const { autoSelectFamilyAttemptedAddresses } = socket;
-        Object.assign(secure, { autoSelectFamilyAttemptedAddresses });
-        secure.emit(name as never, ...(values as never[]));
-      });
-    }
-    socket.connect(options);
-    return secure;
-  }
-
-  tls.connect = connectOurs as typeof tls.connect;
-  tls.TLSSocket = new Proxy(TLSSocket, {
-    construct: (target, args, newTarget) => asStream(args[0], ours, () => Reflect.construct(target, args, newTarget)),
-    apply: (target, self, args) => asStream(args[0], ours, () => Reflect.apply(target as never, self, args)),
-  });
+/** What is Node's own of a TLS socket. */
+interface TlsSocket extends nodeNet.Socket {
+  connecting: boolean;
+  readonly _tlsOptions: SocketOptions & { pipe?: boolean };
+  readonly _handle: { readonly _parent: unknown } | null;
+  _sockname: object | null;
+  _unrefTimer(): void;
 }
 
-/** As TLS reads them: `(options, callback)`, `(port, host, options, callback)`, `(path, options, callback)`. */
-function normalize(args: unknown[]): [ConnectOptions, Callback | undefined] {
-  const { _normalizeArgs } = nodeNet as unknown as { _normalizeArgs(args: unknown[]): [object, Callback | null] };
-  const [first, callback] = _normalizeArgs(args);
-  const more = [args[1], args[2]].find((value) => value !== null && typeof value === 'object');
-  return [{ ...first, ...(more as object | undefined) } as ConnectOptions, callback ?? undefined];
+interface TlsPrototype {
+  _wrapHandle(this: TlsSocket, wrap: unknown, handle: unknown, ...rest: unknown[]): object;
+  connect(this: TlsSocket, ...args: unknown[]): TlsSocket;
+}
+
+/** What a socket says on its way to being connected, beside 'connect' and 'ready'. */
+const ATTEMPTS = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout'] as const;
+
+/**
+ * TLS wraps the handle of the socket it is given, or, where it is given none, one of the kernel's that it makes and connects. For ours that is a
+ * `StreamHandle`: of the socket given, or of one that lives below the TLS socket alone.
+ */
+export function teachTls(ours: Net): void {
+  const prototype = tls.TLSSocket.prototype as unknown as TlsPrototype;
+  const { _wrapHandle: wrapHandle, connect } = prototype;
+
+  prototype._wrapHandle = function (wrap, handle, ...rest) {
+    let stream = handle;
+    if (handle == null && !this._tlsOptions.pipe) stream = new StreamHandle(socketBelow(this, ours), this);
+    else if (isOurs(wrap, ours) && !(handle instanceof StreamHandle)) stream = new StreamHandle(wrap as Socket, this);
+    return Reflect.apply(wrapHandle, this, [wrap, stream, ...rest]);
+  };
+
+  prototype.connect = function (...args) {
+    const stream = this._handle?._parent;
+    if (!(stream instanceof StreamHandle)) return Reflect.apply(connect, this, args);
+    const [settings, callback] = normalize(args) as [ConnectSettings, Callback | null];
+    if (callback !== null) this.once('connect', callback as () => void);
+    this._unrefTimer();
+    this.connecting = true;
+    stream.socket.connect(settings);
+    return this;
+  };
+}
+
+/** A socket for `secure` alone, which says what it hears there as Node's says it of its handle. */
+function socketBelow(secure: TlsSocket, ours: Net): Socket {
+  const { noDelay, keepAlive, keepAliveInitialDelay } = secure._tlsOptions;
+  const settings = { allowHalfOpen: true, noDelay, keepAlive, keepAliveInitialDelay };
+  const socket = new ours.Socket(settings as object) as unknown as Socket;
+  for (const name of ATTEMPTS) {
+    socket.on(name, (...values: unknown[]) => {
+      const { autoSelectFamilyAttemptedAddresses } = socket;
+      Object.assign(secure, { autoSelectFamilyAttemptedAddresses });
+      secure.emit(name as string, ...values);
+    });
+  }
+  socket.on('connect', () => {
+    secure.connecting = false;
+    secure._sockname = null;
+    secure._unrefTimer();
+    secure.emit('connect');
+    secure.emit('ready');
+    if (secure.readable && !secure.isPaused()) secure.read(0);
+  });
+  socket.on('error', (error) => secure.destroy(error));
+  socket.on('close', () => secure.destroy());
+  return socket;
 }
