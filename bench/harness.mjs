@@ -97,7 +97,7 @@ async function measure(name, row, options) {
   const lack = row.missing?.() ?? null;
   const here = lack === null ? all.filter((contender) => contender.missing === null) : [];
   const missing = lack === null ? all.filter((one) => one.missing !== null) : [{ name: 'all', missing: lack }];
-  const rounds = row.once && options.against === undefined ? Math.min(options.rounds, 3) : options.rounds;
+  const rounds = Math.min(options.rounds, row.most ?? Number.POSITIVE_INFINITY);
   const clean = [];
   const noisy = [];
   const trouble = new Map();
