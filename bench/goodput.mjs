@@ -17,7 +17,13 @@ for (const control of ['reno', 'cubic', 'bbr']) {
     for (const loss of [0, 0.01]) {
       // What loss keeps slow costs little to simulate, and varies more.
       const slow = control !== 'bbr' && loss > 0;
-      cases.push({ control, rate: 1e9, rtt, loss, seconds: slow ? seconds : seconds / 6, warm });
+      cases.push({
+        control,
+        rate: 1e9,
+        rtt,
+        loss,
+        ...(slow ? { seconds, warm } : { seconds: seconds / 20, warm: warm / 2 }),
+      });
     }
   }
 }

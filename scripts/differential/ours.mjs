@@ -4,7 +4,15 @@ import { linux, STATE_NAMES } from '../../dist/tcp/index.js';
 import { build, PEER_PORT, PREFIX, read, SUBJECT } from './packet.mjs';
 import { random, summarize, View } from './sequence.mjs';
 
-const CONFIG = { ...linux, tcp_invalid_ratelimit: 0, tcp_challenge_ack_limit: 2 ** 31 - 1, tcp_syncookies: 0 };
+/** Where a setting decides whether we do as Linux, we do. */
+const CONFIG = {
+  ...linux,
+  requireTimestamps: false,
+  keepSynText: false,
+  tcp_invalid_ratelimit: 0,
+  tcp_challenge_ack_limit: 2 ** 31 - 1,
+  tcp_syncookies: 0,
+};
 /** After the last step, µs. */
 const LAST = 300_000;
 

@@ -19,9 +19,13 @@ export const RULES = [
     explains: (s) => s.state === 'SYN-SENT' && has(s, SYN) && withoutOptions(s.kernel) === withoutOptions(s.ours),
   },
   {
-    name: 'Linux leaves the text of a SYN',
+    name: 'Linux leaves the text of a SYN,ACK',
     explains: (s, before) =>
-      [...before, s].some((b) => b.state === 'SYN-SENT' && has(b, SYN) && (b.bytes > 0 || has(b, FIN))),
+      s.state === 'SYN-SENT' &&
+      has(s, SYN | ACK) &&
+      s.bytes > 0 &&
+      (apartFromAck(s.kernel, s.ours) ||
+        (apartFromAck(withoutText(s.kernel), withoutText(s.ours)) && isHeldBack([...before, s]))),
   },
   {
     name: 'Linux answers a repeated SYN by an ACK when SYNs cross',
@@ -56,6 +60,7 @@ export const RULES = [
       const all = [...before, step];
       // What was answered by an ACK since has the peer echo that.
       const stirred = all.findIndex((s) => s.state === 'SYN-RECEIVED' && s.agreed && acks(s.kernel));
+      if (/text/.test(step.kernel + step.ours) && !apartFromAck(step.kernel, step.ours)) return false;
       return all.some(
         (s, i) =>
           s.state === 'SYN-RECEIVED' &&
@@ -67,18 +72,16 @@ export const RULES = [
   },
   {
     name: 'Linux drops a RST with an older timestamp in TIME-WAIT',
-    explains: (_s, before) => before.some((b) => b.state === 'TIME-WAIT' && has(b, RST) && b.timestamps === 'old'),
+    explains: (s, before) =>
+      (resets(s.ours) || /^S\. /.test(s.ours) || silent(s.ours)) &&
+      before.some((b) => b.state === 'TIME-WAIT' && has(b, RST) && b.timestamps === 'old'),
   },
   {
     name: 'Linux looks at no ACK on text that ends at RCV.NXT before ESTABLISHED, and at it later',
-    explains: (_s, before) => before.some((s) => isSegment(s) && has(s, ACK) && s.seq < s.acked && end(s) === s.acked),
-  },
-  {
-    name: 'Linux takes segments without timestamps',
-    explains: (step, before) => {
-      const without = (s) => isSegment(s) && s.agreed && s.timestamps === 'none' && !has(s, RST);
-      return (without(step) && silent(step.ours)) || before.some((s) => without(s) && !has(s, SYN));
-    },
+    explains: (step, before) =>
+      // It is still half-open to Linux.
+      (!/text|FIN/.test(step.kernel) || apartFromAck(step.kernel, step.ours)) &&
+      before.some((s) => isSegment(s) && has(s, ACK) && s.seq < s.acked && end(s) === s.acked),
   },
   {
     name: 'Linux drops what has no ACK before it looks at its number',
@@ -98,7 +101,8 @@ export const RULES = [
   },
   {
     name: 'Linux takes a RST one below RCV.NXT once a FIN has come',
-    explains: (_s, before) =>
+    explains: (step, before) =>
+      !acks(step.kernel) &&
       before.some((s) => isSegment(s) && has(s, RST) && s.seq === s.acked - 1 && AFTER_FIN.includes(s.state)),
   },
   {
@@ -111,7 +115,13 @@ export const RULES = [
   {
     name: 'Linux answers in TIME-WAIT whatever is no bare ACK at RCV.NXT, and looks at no ACK',
     explains: (s) =>
-      ['TIME-WAIT', 'CLOSING'].includes(s.state) && [s.kernel, s.ours].some(silent) && [s.kernel, s.ours].some(acks),
+      ['TIME-WAIT', 'CLOSING'].includes(s.state) &&
+      ((acks(s.kernel) && silent(s.ours)) ||
+        (silent(s.kernel) && acks(s.ours) && (has(s, RST) || (has(s, ACK) && s.ackAt !== 0)))),
+  },
+  {
+    name: 'Linux is silent to text behind the FIN, where it comes with the ACK of its own',
+    explains: (s) => s.state === 'CLOSING' && has(s, ACK) && s.bytes > 0 && silent(s.kernel) && acks(s.ours),
   },
   {
     name: 'Linux does not answer an ACK with an older timestamp',
@@ -120,12 +130,17 @@ export const RULES = [
   {
     name: 'Linux takes the urgent octet out of the stream',
     explains: (s, before) =>
-      !isSegment(s) && resets(s.kernel) && before.some((b) => isSegment(b) && has(b, URG) && b.bytes > 0),
+      !isSegment(s) &&
+      resets(s.kernel) &&
+      // The octet may come later than the pointer.
+      before.some((b, i) => isSegment(b) && has(b, URG) && before.slice(i).some((t) => t.bytes > 0)),
   },
   {
     name: 'Linux is silent to a second FIN behind the first, and takes it where it has text',
     explains: (s) =>
-      AFTER_FIN.includes(s.state) && has(s, FIN) && [s.kernel, s.ours].some(silent) && [s.kernel, s.ours].some(acks),
+      AFTER_FIN.includes(s.state) &&
+      has(s, FIN) &&
+      ((silent(s.kernel) && acks(s.ours)) || (s.bytes > 0 && acks(s.kernel) && silent(s.ours))),
   },
   {
     name: 'Linux takes a FIN that text has passed',
@@ -140,16 +155,24 @@ export const RULES = [
     name: 'Linux refuses an ACK of what it never sent',
     explains: (step, before) => {
       const old = (s) => isSegment(s) && has(s, ACK) && s.ackAt < 0;
-      return (old(step) && acks(step.kernel)) || before.some((s) => old(s) && end(s) > s.seq);
+      return (
+        (old(step) && acks(step.kernel)) ||
+        (apartFromAck(step.kernel, step.ours) && before.some((s) => old(s) && end(s) > s.seq))
+      );
     },
   },
   {
     name: 'Linux may delay an ACK for longer than a step',
-    explains: (s) => s.state === 'ESTABLISHED' && s.bytes > 0 && s.seqAt === 0 && silent(s.kernel) && acks(s.ours),
+    explains: (s) =>
+      s.state === 'ESTABLISHED' &&
+      (s.bytes > 0 || has(s, FIN | ACK)) &&
+      s.seqAt === 0 &&
+      silent(s.kernel) &&
+      acks(s.ours),
   },
   {
     name: 'What leaves when is up to congestion control, and to what seemed lost',
-    explains: (step, before) => [...before, step].some((s) => s.call === 'send') && sameButText(step.kernel, step.ours),
+    explains: (step, before) => sameButText(step.kernel, step.ours) && isHeldBack([...before, step]),
   },
 ];
 
@@ -161,6 +184,41 @@ function end(step) {
 /** An answer without its options. */
 function withoutOptions(answer) {
   return answer.replace(/<.*?>/g, '');
+}
+
+/** Whether two answers differ in the number they acknowledge alone, or one has none. */
+function apartFromAck(a, b) {
+  const rest = (answer) => answer.replace(/silence|ack -?\d+/, '').replace(/(, )+$/, '');
+  return rest(a) === rest(b);
+}
+
+/** An answer without its text and FIN. */
+function withoutText(answer) {
+  return answer
+    .split(', ')
+    .filter((mark) => !/^(text|FIN)/.test(mark))
+    .join(', ');
+}
+
+/** Whether anything but the application could make text, or the FIN behind it, wait. */
+function isHeldBack(steps) {
+  const sends = steps.filter((s) => s.call === 'send');
+  if (sends.length === 0) return false;
+  const segments = steps.filter(isSegment);
+  if (segments.some((s) => s.window < 65_535)) return true;
+  // The initial window is ten segments, timestamps included.
+  const syn = segments.find((s) => has(s, SYN));
+  const mss = syn === undefined || syn.mss < 0 ? 536 : syn.mss;
+  if (sends.reduce((sum, s) => sum + s.bytes, 0) > 10 * (mss - 12)) return true;
+  // Our SYN, or SYN,ACK, was sent again: the initial window is one segment (RFC 5681 §3.1).
+  const began = steps.find((s) => s.call === 'connect' || /^SE?\. /.test(s.kernel));
+  const open = steps.find((s) => !['CLOSED', 'LISTEN', 'SYN-SENT', 'SYN-RECEIVED'].includes(s.state)) ?? steps.at(-1);
+  if (began !== undefined && open.at - began.at > 900_000) return true;
+  // Text that nobody acknowledged seems lost.
+  return sends.some((s) => {
+    const later = steps.slice(steps.indexOf(s) + 1);
+    return later.length > 0 && !later.some((b) => isSegment(b) && has(b, ACK) && b.ackAt === 0 && b.seqAt === 0);
+  });
 }
 
 /** Whether two answers differ in text and FIN alone, and in the ACK that goes with them. */
