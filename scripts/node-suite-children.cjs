@@ -115,9 +115,9 @@ class StreamLink {
  * Node needs to be started with this hook. Gives the `net` of this process.
  */
 exports.join = ({ createNet, stack, net, Stack, NodeHost, IpAddress }, real, { environment, flags }) => {
-  const { Socket } = real;
+  const { Socket, Server } = real;
   const { connect } = Socket.prototype;
-  const { listen } = real.Server.prototype;
+  const { listen } = Server.prototype;
   const parent = process.env[LINK];
   const now = () => stack.host.now();
 
@@ -134,7 +134,7 @@ exports.join = ({ createNet, stack, net, Stack, NodeHost, IpAddress }, real, { e
   const open = () => {
     if (path !== undefined) return path;
     path = `\0synfin-suite-${process.pid}`;
-    const server = new real.Server((stream) => {
+    const server = new Server((stream) => {
       stream.unref();
       stream.once('readable', () => {
         const head = stream.read(4);

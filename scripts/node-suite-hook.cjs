@@ -1,7 +1,7 @@
 // Loaded by `node-suite.mjs` before each of Node's tests: what asks for `net` gets ours, and the real one refuses to work over TCP, so that
 // nothing passes by handing the work to it. Paths, file descriptors and handles stay the real one's.
 //
-// `SYNFIN_REGISTER`: it is `synfin/register` that puts ours there, and below https, tls and http2, as for programs.
+// `SYNFIN_REGISTER`: it is what `synfin/register` is made of that puts ours there, and below https, tls and http2, as for programs.
 'use strict';
 const Module = require('node:module');
 const { pathToFileURL } = require('node:url');
@@ -13,9 +13,10 @@ const { createNet, stack, default: net } = require(entry);
 const { Stack } = require(`${root}/stack/index.js`);
 const { NodeHost } = require(`${root}/node/host.js`);
 const { IpAddress } = require(`${root}/wire/index.js`);
-const { SYNFIN_ROOT, SYNFIN_RIDERS = '' } = process.env;
+const { SYNFIN_ROOT, SYNFIN_RIDERS = '', SYNFIN_REGISTER = '' } = process.env;
+const registered = SYNFIN_REGISTER !== '';
 const ours = require('./node-suite-children.cjs').join({ createNet, stack, net, Stack, NodeHost, IpAddress }, real, {
-  environment: { SYNFIN_ROOT, SYNFIN_RIDERS },
+  environment: { SYNFIN_ROOT, SYNFIN_RIDERS, SYNFIN_REGISTER },
   flags: [...(SYNFIN_RIDERS === '' ? [] : ['--expose-internals']), '--require', __filename],
 });
 
@@ -39,8 +40,7 @@ real.Socket.prototype.connect = function (...args) {
   return Reflect.apply(connect, this, args);
 };
 
-// After what the real one refuses: `register` keeps its classes for what is the kernel's.
-if (registered) require(`${root}/node/register.js`);
+if (registered) require(`${root}/node/register/swap.js`).swap(ours);
 
 const isNet = (name) => !registered && (name === 'net' || name === 'node:net');
 
