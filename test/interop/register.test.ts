@@ -74,6 +74,22 @@ describeWith({ tun: true, programs: ['curl'] }, 'synfin/register over TUN', () =
     await peer.program.kill();
   });
 
+  it('delivers what a socket sent that does not keep the process alive', async () => {
+    const peer = await KernelPeer.start();
+    const server = await peer.listen(7000);
+    const client = program(`
+      import net from 'node:net';
+      const socket = net.connect(7000, '10.9.0.1').pause().unref();
+      const alive = setInterval(() => {}, 1000);
+      socket.on('connect', () => socket.write(Buffer.alloc(2_000_000, 'all of it '), () => clearInterval(alive)));`);
+    const connection = await server.accept();
+    const { status, stderr } = await client.finished;
+    expect([status, stderr]).toEqual([0, '']);
+    await connection.until('close');
+    expect(Math.max(...peer.events.map(({ bytes = 0 }) => bytes))).toBe(2_000_000);
+    await peer.program.kill();
+  });
+
   it('says what is missing in one line', async () => {
     const first = program(`import net from 'node:net'; net.createServer().listen(80, () => console.log('ready'));`);
     await first.says(/ready/);

@@ -29,8 +29,11 @@ export function openStack({ device, subnets, config }: Settings): Stack {
   return stack;
 }
 
-/** What was sent to the end waits to be acknowledged. */
+/** What was sent waits to be acknowledged: to the end, or by a socket that does not keep the process alive (it was `unref`ed, or nobody reads). */
 function isSending(stack: Stack): boolean {
   const { states } = stack.stats();
-  return states['FIN-WAIT-1'] + states.CLOSING + states['LAST-ACK'] > 0;
+  if (states['FIN-WAIT-1'] + states.CLOSING + states['LAST-ACK'] > 0) return true;
+  return stack
+    .connections()
+    .some(({ state, sendQ }) => sendQ > 0 && (state === 'ESTABLISHED' || state === 'CLOSE-WAIT'));
 }
