@@ -8,6 +8,7 @@ import { MUTATIONS, type MutationName, mutation } from '../sim/scenarios/mutatio
 import { type RunOptions, runScenario, type ScenarioResult } from '../sim/scenarios/run.ts';
 import { CHAPTERS, type Chapter, type Scenario } from '../sim/scenarios/scenario.ts';
 import type { Language } from '../sim/scenarios/text.ts';
+import type { TraceEvent } from '../trace/event.ts';
 import { Ladder } from '../trace/ladder.ts';
 import { type Paint, textWidth, wrapText } from '../trace/paint.ts';
 import { ladderSvg } from '../trace/svg.ts';
@@ -152,7 +153,9 @@ async function show(result: ScenarioResult, look: Look, columns: number, options
       : wrapText(
           `✕ ${words.without} (--mutate ${result.mutation}): ${mutation(result.mutation)!.text[lang]}`,
           look.columns,
-        ).map((line) => paint('bad', line))),
+        )
+          .map((line) => paint('bad', line))
+          .concat('')),
     ...settings.flatMap((line, i) =>
       indented(i === 0 ? `${words.knobs}  ` : ' '.repeat(textWidth(words.knobs) + 2), line, look),
     ),
@@ -167,10 +170,16 @@ async function show(result: ScenarioResult, look: Look, columns: number, options
   });
   const events = recorder.connections.flatMap((c) => c.events.map((event) => ({ event, connection: c })));
   events.sort((a, b) => a.event.serial - b.event.serial);
+  // Those at the end are in the verdict, right below.
+  while (isCheck(events.at(-1)?.event)) events.pop();
   for (const { event, connection } of events) await print(ladder.push(event, connection));
   await print(ladder.end());
   await print(['', ...verdict(result, look)]);
   next?.close();
+}
+
+function isCheck(event: TraceEvent | undefined): boolean {
+  return event?.kind === 'note' && event.ok !== undefined;
 }
 
 function verdict(result: ScenarioResult, { paint, lang, plain, columns }: Look): string[] {
@@ -386,9 +395,22 @@ function indented(lead: string, text: string, { columns }: Look): string[] {
 }
 
 function nearest(name: string): string {
-  const start = name.split('-')[0]!;
-  const like = SCENARIOS.filter((s) => s.name.includes(name) || s.name.startsWith(`${start}-`)).slice(0, 3);
-  return like.length === 0 ? '' : ` (did you mean ${like.map((s) => s.name).join(', ')}?)`;
+  const far = SCENARIOS.map((s) => [s.name, distance(name, s.name)] as const).sort((a, b) => a[1] - b[1]);
+  const like = far.filter(([, n]) => n <= Math.max(2, name.length / 4)).slice(0, 3);
+  return like.length === 0 ? '' : ` (did you mean ${like.map(([n]) => n).join(', ')}?)`;
+}
+
+/** Letters to be changed, put in or left out until the one is the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let k = 1; k <= b.length; k++) {
+      next[k] = Math.min(row[k]! + 1, next[k - 1]! + 1, row[k - 1]! + (b[k - 1] === letter ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }
 
 function ascii(text: string): string {

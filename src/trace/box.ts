@@ -70,7 +70,7 @@ export class BoxRenderer implements Renderer {
       case 'drop':
         return [this.#attached('', step.end, '✕', [span(` not processed: ${step.reason}`, 'alert')], 'alert')];
       case 'note':
-        return this.#note(step.end, step.text);
+        return this.#note(step.end, step.text, step.ok);
       case 'pause':
         return [this.#pause(step.lasted)];
     }
@@ -181,17 +181,16 @@ export class BoxRenderer implements Renderer {
   }
 
   /** What an application does stands at its side; an explanation in the middle, set apart by a bar. */
-  #note(end: 'ours' | 'peer' | null, text: string): string[] {
+  #note(end: 'ours' | 'peer' | null, text: string, ok: boolean | null): string[] {
     if (end !== null) {
       const room = Math.max(20, Math.floor(this.#inner * 0.7));
       return wrapText(text, room).map((line, i) =>
         this.#attached('', end, i === 0 ? (end === 'ours' ? '▶' : '◀') : ' ', [span(` ${line}`, 'title')], 'title'),
       );
     }
-    const lines = wrapText(text, this.#inner - 8).map((line) =>
-      this.#row('', [span('   ▏ ', 'timer'), span(line, 'timer')]),
-    );
-    return lines;
+    const role = ok === null ? 'timer' : ok ? 'good' : 'bad';
+    const mark = ok === null ? '' : ok ? '✓ ' : '✗ ';
+    return wrapText(mark + text, this.#inner - 8).map((line) => this.#row('', [span('   ▏ ', role), span(line, role)]));
   }
 
   /** Something that happens at one end and goes nowhere. */

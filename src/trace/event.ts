@@ -89,6 +89,8 @@ export interface NoteEvent extends EventBase {
   /** Whose it is; null: an explanation. */
   readonly end: End | null;
   readonly text: string;
+  /** Something that has to hold here, and does or does not. */
+  readonly ok?: boolean;
 }
 
 /** What a trace consists of: plain objects, as they are after a round trip through JSON. */

@@ -73,7 +73,8 @@ export class PlainRenderer implements Renderer {
           [span(`${this.#names[step.end]} did not process it: ${step.reason}`, 'alert')],
         ]);
       case 'note': {
-        const who = step.end === null ? 'Note' : this.#names[step.end];
+        const note = step.ok === null ? 'Note' : step.ok ? 'As it should be' : 'NOT as it should be';
+        const who = step.end === null ? note : this.#names[step.end];
         return this.#sentence(step.time, [[span(`${who}: ${step.text}`, 'timer')]]);
       }
       case 'pause':

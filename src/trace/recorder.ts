@@ -14,6 +14,13 @@ export interface RecorderOptions {
   readonly connections?: number;
 }
 
+interface Note {
+  readonly serial: number;
+  readonly end: End | null;
+  readonly text: string;
+  readonly ok: boolean | undefined;
+}
+
 /** What the network made of a segment. */
 export interface SegmentFate {
   readonly lost?: string;
@@ -94,7 +101,7 @@ export class Recorder implements Trace {
   #nextId = 1;
   /** The connection of the last event, and notes that wait for the first. */
   #last: ConnectionTrace | null = null;
-  readonly #notes: { readonly serial: number; readonly end: End | null; readonly text: string }[] = [];
+  readonly #notes: Note[] = [];
 
   constructor(options: RecorderOptions = {}) {
     this.#head = options.head ?? 64;
@@ -141,11 +148,11 @@ export class Recorder implements Trace {
   }
 
   /** Something to be said at this point: beside the connection that was heard of last, or the next one where there was none. */
-  note(end: End | null, text: string, now: number): void {
+  note(end: End | null, text: string, now: number, ok?: boolean): void {
     const connection = this.#last ?? this.#connections.at(-1);
     const serial = this.#serial++;
-    if (connection === undefined) this.#notes.push({ serial, end, text });
-    else this.#addNote(connection, serial, end, text, now);
+    if (connection === undefined) this.#notes.push({ serial, end, text, ok });
+    else this.#addNote(connection, { serial, end, text, ok }, now);
   }
 
   /** A timer of the connection that was heard of last runs, and nothing else happens for now. */
@@ -186,14 +193,15 @@ export class Recorder implements Trace {
     this.#add(connection, { ...base, kind: 'drop', end, reason, segment: copySegment(segment) });
   }
 
-  #addNote(connection: ConnectionTrace, serial: number, end: End | null, text: string, now: number): void {
-    this.#add(connection, { serial, time: now, connection: connection.id, kind: 'note', end, text });
+  #addNote(connection: ConnectionTrace, { serial, end, text, ok }: Note, now: number): void {
+    const base = { serial, time: now, connection: connection.id, kind: 'note', end, text } as const;
+    this.#add(connection, ok === undefined ? base : { ...base, ok });
   }
 
   #add(connection: ConnectionTrace, event: TraceEvent): void {
     this.#last = connection;
     const notes = this.#notes.splice(0);
-    for (const { serial, end, text } of notes) this.#addNote(connection, serial, end, text, event.time);
+    for (const note of notes) this.#addNote(connection, note, event.time);
     connection.add(event);
     this.onEvent?.(event, connection);
   }

@@ -73,7 +73,13 @@ export type Step =
       readonly due: number | null;
     }
   | { readonly kind: 'drop'; readonly time: number; readonly end: End; readonly reason: DropReason }
-  | { readonly kind: 'note'; readonly time: number; readonly end: End | null; readonly text: string }
+  | {
+      readonly kind: 'note';
+      readonly time: number;
+      readonly end: End | null;
+      readonly text: string;
+      readonly ok: boolean | null;
+    }
   | { readonly kind: 'pause'; readonly lasted: number };
 
 type SegmentStep = Extract<Step, { kind: 'segment' }>;
@@ -186,7 +192,7 @@ export class Steps {
       case 'note':
         this.#before(steps, time);
         this.#runLength = 0;
-        steps.push({ kind: 'note', time, end: event.end, text: event.text });
+        steps.push({ kind: 'note', time, end: event.end, text: event.text, ok: event.ok ?? null });
         break;
     }
     return steps;

@@ -138,7 +138,7 @@ class Drawing {
         this.#beside(step.end, `not processed: ${step.reason}`, 'label alert-f');
         break;
       case 'note':
-        this.#note(step.end, step.text);
+        this.#note(step.end, step.ok === null ? step.text : `${step.ok ? '✓' : '✗'} ${step.text}`);
         break;
       case 'pause':
         this.#pause(step.lasted);

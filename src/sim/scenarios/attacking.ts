@@ -44,6 +44,8 @@ export const ATTACKING: readonly Scenario[] = [
         });
       }
       await stage.net.sleep(stage.delay + stage.grace(1000));
+      // A busy machine answers later.
+      for (let i = 0; i < 20 && !stage.virtual && stage.segments('server').length < flood; i++) await stage.sleep(50);
       const full = flood > stage.knob('queue');
       const halfOpen = stage.count('server', 'SYN-RECEIVED');
       // Linux lets one more in than the limit says.

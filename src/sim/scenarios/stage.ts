@@ -136,6 +136,7 @@ export class Stage {
   /** Something that must hold. Where a rule is taken out it is only reported. */
   check(text: Text, ok: boolean): void {
     this.checks.push({ text, ok });
+    this.#recorder.note(null, text[this.language], this.net.now, ok);
   }
 
   /** Client and server, connected. */

@@ -93,7 +93,7 @@ export const TALKING: readonly Scenario[] = [
     rfc: ['RFC 5681 §3.2', 'RFC 6675', 'RFC 2018'],
     knobs: [DELAY, knob('which', 1, 6, 3, 'segment', t('which one is lost', '丢失第几段'))],
     capture: 'data_lost_fast_retransmit',
-    linux: { sides: ['server', 'client'], differs: ['acks'] },
+    linux: { sides: ['server', 'client'], differs: ['acks', 'repeats'] },
     setting: WIRE,
     async script(stage) {
       const { client, server } = await stage.open();
@@ -110,7 +110,9 @@ export const TALKING: readonly Scenario[] = [
       const again = stage.sent.filter(
         (s) => s.from === 'server' && s.segment.seq === lost.segment.seq && s.segment.length > 0,
       );
-      stage.check(t('it was repeated once', '只重传一次'), again.length === 2);
+      // On a busy machine a probe may go before it.
+      const once = stage.virtual ? again.length === 2 : again.length >= 2;
+      stage.check(t('it was repeated once', '只重传一次'), once);
       const waited = again[1]!.time - lost.time;
       stage.check(
         t('after one round trip, without waiting for the timer', '一个往返之后就重传，没有等定时器'),
