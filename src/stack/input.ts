@@ -8,6 +8,7 @@ import {
   REASSEMBLY_TIME_EXCEEDED,
   unknownProtocol,
 } from '../ip/icmp-output.ts';
+import { isLoopbackWords } from '../ip/prefix.ts';
 import { Reassembly } from '../ip/reassembly.ts';
 import { CHECKSUM_COMPLETE, type Frame } from '../link/device.ts';
 import { icmpError } from '../tcp/events/icmp.ts';
@@ -83,13 +84,13 @@ export class Input {
       return;
     }
     // RFC 1122 §3.2.1.3: silently discarded. TCP takes only what came from one host for one host (RFC 9293 MUST-57, MUST-63).
-    // What comes from outside with an address of ours is forged (RFC 1122 §3.2.1.3; the "land" attack).
+    // What comes from outside with an address of ours is forged (RFC 1122 §3.2.1.3; the "land" attack), or for the loopback has lost its way (there, (g)).
     // What is not for us may be for a transparent listener.
     const foreign = !this.#addresses.isUnicastToUs(header);
     if (
       (foreign && !this.#mayBeTaken(header)) ||
       !this.#addresses.isUnicastSource(header) ||
-      (!port.isLoopback && this.#isOurs(header))
+      (!port.isLoopback && (this.#isOurs(header) || isForLoopback(header)))
     ) {
       this.#counters.InAddrErrors++;
       return;
@@ -239,4 +240,8 @@ export class Input {
     this.#counters.IcmpOutMsgs++;
     device.transmit(frame);
   }
+}
+
+function isForLoopback({ version, destination0, destination1, destination2, destination3 }: IpHeader): boolean {
+  return isLoopbackWords(version, destination0, destination1, destination2, destination3);
 }
