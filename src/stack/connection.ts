@@ -17,6 +17,20 @@ import { checkTcpOptions, type TcpOptions } from './tcp-options.ts';
 const NO_EVENTS: SocketEvents = {};
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
+// Facts about a connection.
+const STIR = 3;
+const DIRTY = 1 << 2;
+const HEARD = 1 << 3;
+const ORPHAN = 1 << 4;
+/** `onReadable` was called, and `receive` has not returned null since. */
+const READABLE_TOLD = 1 << 5;
+/** `onClose` was called. */
+const OVER = 1 << 6;
+/** `shutdown` was called in SYN-SENT. */
+const SHUTDOWN_LATER = 1 << 7;
+/** SO_LINGER with 0. */
+const CLOSE_RESETS = 1 << 8;
+
 /** A connection of a stack: the TCB, what the stack keeps beside it, and the application's end of it. */
 export class Connection implements TcpSocket {
   events: SocketEvents = NO_EVENTS;
@@ -27,26 +41,15 @@ export class Connection implements TcpSocket {
 
   /** Number of its timer; −1 when the stack no longer knows the connection. For the engine. */
   timer = -1;
-  /** It waits for the output pass of the batch, or to deliver notices. For the engine. */
-  dirty = false;
-  heard = false;
   /** Where it was opened by a peer and nobody has accepted it yet. For the listener. */
   listener: Listener | null = null;
   /** Bytes in its buffers, as counted for all. For the engine. */
   held = 0;
-  /** It counts as one that no application holds. For the engine. */
-  orphan = false;
-  /** For `Dormancy`. */
-  stir: 0 | 1 | 2 = 0;
   /** It was accepted by Fast Open, and its handshake goes on. For the engine. */
   fastOpenAt: Listener | null = null;
 
-  /** `onReadable` was called, and `receive` has not returned null since. */
-  #readableTold = false;
-  #over = false;
-  #shutdownLater = false;
-  /** SO_LINGER with 0. */
-  #closeResets = false;
+  /** Facts about it, a bit or two each: there may be very many that are idle. */
+  #facts = 0;
 
   constructor(engine: Engine, tcb: Tcb, port: Port) {
     this.#engine = engine;
@@ -54,6 +57,44 @@ export class Connection implements TcpSocket {
     this.port = port;
     tcb.owner = this;
     tcb.gsoMax = port.device.offload.maxGso;
+  }
+
+  #is(fact: number): boolean {
+    return (this.#facts & fact) !== 0;
+  }
+
+  #note(fact: number, holds: boolean): void {
+    this.#facts = holds ? this.#facts | fact : this.#facts & ~fact;
+  }
+
+  /** It waits for the output pass of the batch, or to deliver notices. For the engine. */
+  get dirty(): boolean {
+    return this.#is(DIRTY);
+  }
+  set dirty(holds: boolean) {
+    this.#note(DIRTY, holds);
+  }
+  get heard(): boolean {
+    return this.#is(HEARD);
+  }
+  set heard(holds: boolean) {
+    this.#note(HEARD, holds);
+  }
+
+  /** It counts as one that no application holds. For the engine. */
+  get orphan(): boolean {
+    return this.#is(ORPHAN);
+  }
+  set orphan(holds: boolean) {
+    this.#note(ORPHAN, holds);
+  }
+
+  /** For `Dormancy`: 0 … 3. */
+  get stir(): number {
+    return this.#facts & STIR;
+  }
+  set stir(value: number) {
+    this.#facts = (this.#facts & ~STIR) | value;
   }
 
   /** Its TCB, to work with: a dormant connection wakes. */
@@ -109,7 +150,7 @@ export class Connection implements TcpSocket {
   }
 
   send(bytes: Uint8Array, copy = true): number {
-    if (this.#shutdownLater) return -1;
+    if (this.#is(SHUTDOWN_LATER)) return -1;
     this.#engine.hold(this);
     const taken = core.send(this.tcb, bytes, copy, this.#engine.now());
     this.#engine.settle(this);
@@ -125,7 +166,7 @@ export class Connection implements TcpSocket {
 
   receive(max = EVERYTHING): Uint8Array | null {
     if (this.readable === 0) {
-      this.#readableTold = false;
+      this.#note(READABLE_TOLD, false);
       return null;
     }
     this.#engine.hold(this);
@@ -135,7 +176,7 @@ export class Connection implements TcpSocket {
   }
 
   consume(take: (bytes: Uint8Array) => void): number {
-    this.#readableTold = false;
+    this.#note(READABLE_TOLD, false);
     if (this.readable === 0) return 0;
     this.#engine.hold(this);
     try {
@@ -152,7 +193,7 @@ export class Connection implements TcpSocket {
   /** While the connection opens, the FIN waits for it: §3.10.4 would give up the attempt, which is what `close` is for. */
   shutdown(): void {
     if (this.tcb.state === SYN_SENT) {
-      this.#shutdownLater = true;
+      this.#note(SHUTDOWN_LATER, true);
       return;
     }
     this.#engine.hold(this);
@@ -161,7 +202,7 @@ export class Connection implements TcpSocket {
   }
 
   close(): void {
-    if (this.#closeResets) {
+    if (this.#is(CLOSE_RESETS)) {
       this.abort();
       return;
     }
@@ -223,7 +264,7 @@ export class Connection implements TcpSocket {
     if (ttl !== undefined) tcb.ttl = ttl;
     if (dscp !== undefined) tcb.dscp = dscp;
     if (userTimeout !== undefined) tcb.userTimeout = userTimeout;
-    if (linger !== undefined) this.#closeResets = linger === 0;
+    if (linger !== undefined) this.#note(CLOSE_RESETS, linger === 0);
     if (congestionControl !== undefined) setCongestion(tcb, congestionControl);
     if (maxSegment !== undefined) {
       tcb.pathMss = Math.min(tcb.pathMss, maxSegment);
@@ -288,24 +329,24 @@ export class Connection implements TcpSocket {
    */
   deliver(): void {
     const { tcb } = this;
-    if (this.#over) {
+    if (this.#is(OVER)) {
       tcb.notices = 0;
       return;
     }
     if (this.#take(notices.CONNECTED)) {
-      if (this.#shutdownLater) this.shutdown();
+      if (this.#is(SHUTDOWN_LATER)) this.shutdown();
       this.events.onConnect?.();
     }
     if (this.#take(notices.ADVICE) && tcb.softError !== null) this.events.onAdvice?.(tcb.softError);
     if (this.#take(notices.URGENT)) this.events.onAdvice?.('urgent');
     if (this.#take(notices.WRITABLE) && (tcb.notices & notices.OVER) === 0) this.events.onWritable?.();
-    if (this.#take(notices.READABLE) && !this.#readableTold && tcb.receiveBuffer.readable > 0) {
-      this.#readableTold = true;
+    if (this.#take(notices.READABLE) && !this.#is(READABLE_TOLD) && tcb.receiveBuffer.readable > 0) {
+      this.#note(READABLE_TOLD, true);
       this.events.onReadable?.();
     }
     if (this.#take(notices.ENDED) && tcb.failure === null) this.events.onEnd?.();
     if (this.#take(notices.OVER)) {
-      this.#over = true;
+      this.#note(OVER, true);
       this.events.onClose?.(tcb.failure);
     }
   }
