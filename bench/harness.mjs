@@ -93,7 +93,7 @@ function say(text) {
 }
 
 async function measure(name, row, options) {
-  const all = row.contenders(options).slice(0, options.only ? 1 : undefined);
+  const all = row.contenders(options).slice(0, options.only ? (options.against === undefined ? 1 : 2) : undefined);
   const lack = row.missing?.() ?? null;
   const here = lack === null ? all.filter((contender) => contender.missing === null) : [];
   const missing = lack === null ? all.filter((one) => one.missing !== null) : [{ name: 'all', missing: lack }];
