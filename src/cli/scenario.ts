@@ -11,7 +11,7 @@ import type { Language } from '../sim/scenarios/text.ts';
 import type { TraceEvent } from '../trace/event.ts';
 import { Ladder } from '../trace/ladder.ts';
 import { type Paint, textWidth, wrapText } from '../trace/paint.ts';
-import { ladderSvg } from '../trace/svg.ts';
+import { laddersSvg } from '../trace/svg.ts';
 import { PcapngWriter } from '../wire/pcapng.ts';
 import { Failure, firstLine } from './failure.ts';
 import { ownNamespace } from './linux/peer.ts';
@@ -299,17 +299,23 @@ function asJson(result: ScenarioResult, events = true): object {
   return { ...base, ...figures, connections };
 }
 
+/** Connections that a picture shows: of a flood, the first ones. */
+const MOST_DRAWN = 8;
+
 function picture(result: ScenarioResult, lang: Language, absolute: boolean): string {
   const { scenario: s, recorder } = result;
-  const [connection] = recorder.connections;
-  if (connection === undefined) throw new Failure(`${s.name} has no segment to draw`);
-  const taken = result.mutation === null ? '' : ` ✕ ${WORDS[lang].without}: ${mutation(result.mutation)!.text[lang]}`;
-  return ladderSvg(connection.events, connection, {
+  const shown = recorder.connections.slice(0, MOST_DRAWN);
+  if (shown.length === 0) throw new Failure(`${s.name} has no segment to draw`);
+  const events = shown.flatMap((c) => c.events.map((event) => [event, c] as const));
+  events.sort(([a], [b]) => a.serial - b.serial);
+  const taken = result.mutation === null ? null : mutation(result.mutation)!.text[lang];
+  return laddersSvg(events, {
     names: { ours: 'client', peer: 'server' },
     peerKnown: true,
     numbers: absolute ? 'absolute' : 'relative',
     title: s.text[lang],
-    footer: `${s.name}: ${s.title[lang]}${taken}`,
+    footer: `${s.name}: ${s.title[lang]}`,
+    ...(taken !== null && { warning: `✕ ${WORDS[lang].without}: ${taken}` }),
   });
 }
 

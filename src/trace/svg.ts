@@ -13,8 +13,10 @@ export interface SvgOptions {
   readonly numbers?: Numbers;
   /** For who cannot see it, and as a tool tip. */
   readonly title?: string;
-  /** A line at the bottom. */
+  /** What stands at the bottom. */
   readonly footer?: string;
+  /** A warning below that, in red. */
+  readonly warning?: string;
 }
 
 /** Pixels. The lifelines, and where times end. */
@@ -76,9 +78,17 @@ text { fill: #e6edf3; }
 
 /** A connection as a picture: an SVG document, from the events of one connection. */
 export function ladderSvg(events: readonly TraceEvent[], endpoints: Endpoints, options: SvgOptions = {}): string {
+  return laddersSvg(
+    events.map((event) => [event, endpoints]),
+    options,
+  );
+}
+
+/** The same of several connections, one below the other: events in order, with the connection of each. */
+export function laddersSvg(events: readonly (readonly [TraceEvent, Endpoints])[], options: SvgOptions = {}): string {
   const steps = new Steps({ peerKnown: options.peerKnown ?? false, unfolded: 1 });
   const drawing = new Drawing(options);
-  for (const event of events) for (const step of steps.push(event, endpoints)) drawing.add(step);
+  for (const [event, endpoints] of events) for (const step of steps.push(event, endpoints)) drawing.add(step);
   for (const step of steps.flush()) drawing.add(step);
   return drawing.finish();
 }
@@ -89,10 +99,13 @@ class Drawing {
   readonly #numbers: Numbers;
   readonly #title: string;
   readonly #footer: string;
+  readonly #warning: string;
   /** Lifelines lie below everything else. */
   readonly #below: string[] = [];
   readonly #above: string[] = [];
   #y = 24;
+  /** A connection has been drawn. */
+  #headed = false;
   /** Where each lifeline changed its colour last, and to what. */
   readonly #life: Record<End, { from: number; phase: string }> = {
     ours: { from: 0, phase: 'closed' },
@@ -105,6 +118,7 @@ class Drawing {
     this.#numbers = options.numbers ?? 'both';
     this.#title = options.title ?? 'A TCP connection';
     this.#footer = options.footer ?? '';
+    this.#warning = options.warning ?? '';
   }
 
   add(step: Step): void {
@@ -149,10 +163,15 @@ class Drawing {
   finish(): string {
     for (const end of ['ours', 'peer'] as const) this.#lifeline(end, this.#y + 6);
     this.#y += 22;
-    if (this.#footer !== '') {
-      this.#y += 10;
-      this.#text(CENTRE, this.#y, this.#footer, 'small', 'middle');
-      this.#y += 16;
+    this.#y += 10;
+    for (const [text, style] of [
+      [this.#footer, 'small'],
+      [this.#warning, 'label alert-f'],
+    ] as const) {
+      for (const line of text === '' ? [] : wrapText(text, ROOM)) {
+        this.#text(CENTRE, this.#y, line, style, 'middle');
+        this.#y += 16;
+      }
     }
     const height = Math.ceil(this.#y);
     return [
@@ -168,6 +187,11 @@ class Drawing {
   }
 
   #heading({ ours, peer }: Extract<Step, { kind: 'connection' }>): void {
+    if (this.#headed) {
+      for (const end of ['ours', 'peer'] as const) this.#lifeline(end, this.#y + 6);
+      this.#y += 26;
+    }
+    this.#headed = true;
     this.#text(OURS, this.#y + 12, this.#names.ours, 'name', 'middle');
     this.#text(PEER, this.#y + 12, this.#names.peer, 'name', 'middle');
     this.#text(OURS, this.#y + 28, ours, 'small', 'middle');
