@@ -297,7 +297,7 @@ export class TcpHandle implements SocketEvents {
 
   /**
    * The kernel has a connection to itself open at both ends before connect(2) returns, and libuv looks at the listener first: servers hear of
-   * it before clients do, next to them. Here the last ACK takes a turn to get there.
+   * it before clients do. Here the last ACK takes a turn to get there, and the listener one to hear of it.
    */
   onConnect(): void {
     this.#established = true;
@@ -305,6 +305,10 @@ export class TcpHandle implements SocketEvents {
   }
 
   static #connectSoon(handle: TcpHandle): void {
+    turn(TcpHandle.#connectNow, handle);
+  }
+
+  static #connectNow(handle: TcpHandle): void {
     handle.#arrange(CONNECT);
   }
 

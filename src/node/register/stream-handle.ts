@@ -18,9 +18,10 @@ interface JSStream {
 
 const JSStream = jsStream();
 
-/** Node does not export the class; TLS makes one for a stream that is no socket. */
+/** Node does not export the class; TLS makes one for a stream that is no socket, whatever ciphers the program is to have (--tls-cipher-list). */
 function jsStream(): new () => JSStream {
-  const probe = new tls.TLSSocket(new PassThrough(), { secureContext: tls.createSecureContext({ ca: [] }) });
+  const secureContext = tls.createSecureContext({ ca: [], ciphers: 'TLS_AES_128_GCM_SHA256' });
+  const probe = new tls.TLSSocket(new PassThrough(), { secureContext });
   const { _parent: handle } = (probe as unknown as { _handle: Record<string, object> })._handle;
   probe.on('error', () => {});
   probe.destroy();
