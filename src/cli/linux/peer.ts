@@ -16,7 +16,7 @@ import { KernelHost } from './host.ts';
 const EHASH = '/proc/sys/net/ipv4/tcp_child_ehash_entries';
 /** How often to look at the kernel while nothing comes from it, ms: its timers tell nobody. */
 const LOOK = 4;
-/** Where forged segments come from, RFC 5737. */
+/** Where forged segments come from: addresses that are for examples. */
 const FORGERS = ['203.0.113.0/24'];
 
 /**
