@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Child } from './children.mjs';
 
@@ -220,7 +220,8 @@ export function machine() {
     node: process.version,
     v8: process.versions.v8,
     synfin: version,
-    commit: run('git', '-C', root, 'describe', '--always', '--dirty') || null,
+    // Of this checkout, not of a repository that the package is installed in.
+    commit: (existsSync(`${root}.git`) && run('git', '-C', root, 'describe', '--always', '--dirty')) || null,
     peers,
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
   };

@@ -13,7 +13,8 @@ function range({ n, median: middle, min, max }) {
 
 /** A row's result as text: a line for each contender, the ratio of ours to it, and what the targets say. */
 export function table({ row, title, contenders, clean, noisy, trouble, missing, quiet, less, targets }) {
-  const rounds = `${clean} clean rounds, ${noisy} noisy${quiet ? '' : ', ALL SHOWN: the machine is not quiet'}`;
+  const all = quiet ? '' : ', ALL SHOWN: the machine is not quiet';
+  const rounds = clean + noisy === 0 ? 'no round' : `${clean} clean rounds, ${noisy} noisy${all}`;
   const out = [`${row}: ${title} (${rounds})`];
   for (const one of missing) out.push(`  not measured: ${one.name}: ${one.why}`);
   for (const line of trouble) out.push(`  failed: ${line}`);
