@@ -5,7 +5,7 @@ import { buildIcmpError, fillIcmpChecksum, icmpErrorLength, icmpProtocol } from 
 import { buildIp, ipHeaderLength, parseIp } from '../wire/ip.ts';
 import { IpHeader, TCP, TRUST_CHECKSUM, UDP } from '../wire/ip-header.ts';
 
-/** Who says it: routers without an address of their own have this one (RFC 7600 §4.8); of IPv6, one of the networks that simulations use. */
+/** Who says it: routers without an address of their own have this one, the dummy address; of IPv6, one of the networks that simulations use. */
 const ROUTER = { 4: IpAddress.of('192.0.0.8'), 6: IpAddress.of('fd00::ffff') } as const;
 
 /**
