@@ -98,6 +98,7 @@ describe('below TLS', () => {
     socket.on('error', (error) => errors.push(error));
     await new Promise((resolve) => socket.once('close', resolve));
     expect(errors).toMatchObject([{ code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: 9 }]);
+    expect(() => socket.connect(9)).toThrow('cannot connect again');
   });
 
   it('a reset is an error of read', async () => {

@@ -40,8 +40,12 @@ export function teachTls(ours: Net): void {
 
   prototype.connect = function (...args) {
     const stream = this._handle?._parent;
-    if (!(stream instanceof StreamHandle)) return Reflect.apply(connect, this, args);
     const [settings, callback] = normalize(args) as [ConnectSettings, Callback | null];
+    if (!(stream instanceof StreamHandle)) {
+      // Node would make one of the kernel's, without TLS.
+      if (this._handle === null && !settings.path) throw new Error('A TLSSocket that was closed cannot connect again');
+      return Reflect.apply(connect, this, args);
+    }
     if (callback !== null) this.once('connect', callback as () => void);
     this._unrefTimer();
     this.connecting = true;
