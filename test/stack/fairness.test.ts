@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DropTail, Network } from '../../src/sim/index.ts';
+import { DropTail, Network, type Rate } from '../../src/sim/index.ts';
 import type { TcpSocket } from '../../src/stack/socket.ts';
 
 /** Jain's index: 1 where all have the same, 1/n where one has all (RFC 5166 §2.3). */
@@ -16,7 +16,7 @@ interface Streams {
 }
 
 /** Streams without end from one host to another, over one link with room for all that is on the way; `lazy` readers read nothing. */
-function streams(count: number, rate: string, lazy: ReadonlySet<number> = new Set()): Streams {
+function streams(count: number, rate: Rate, lazy: ReadonlySet<number> = new Set()): Streams {
   const net = new Network({ seed: 7 });
   // A megabyte of send buffer for each of a thousand is more than the stack may hold: who comes first has to leave some.
   const config = { receiveBuffer: 16_384, tcp_max_syn_backlog: 4096, somaxconn: 4096 };
