@@ -48,6 +48,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   'test/tcp/keep-alive.test.ts': 'timers, probes and answers',
   'test/tcp/urgent.test.ts': 'both ends of urgent data',
   'test/stack/fairness.test.ts': 'many streams through one stack',
+  'test/stack/memory.test.ts': 'the bytes of a connection that rests',
   'test/node/net/net.test.ts': 'synfin/net as its users meet it',
   'test/node/net/http.test.ts': "Node's own http over it",
   'test/node/net/parity.test.ts': 'node:net and synfin/net side by side',

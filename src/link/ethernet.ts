@@ -207,7 +207,7 @@ export class Ethernet implements Device {
     const { target, mac } = message;
     if (message.type === 'advertisement') {
       const known = this.neighbors.find(target)?.mac ?? null;
-      // §7.2.5: one that may not override is not believed against what is known.
+      // RFC 4861 §7.2.5: one that may not override is not believed against what is known.
       const believed = known === null || message.override || mac === null || mac.equals(known);
       const learnt = mac ?? known;
       if (believed && learnt !== null) this.#learn(target, learnt, message.solicited, false, now);
@@ -215,7 +215,7 @@ export class Ethernet implements Device {
     }
     if (!this.#isOurs(target)) return true;
     if (!source.isUnspecified && mac !== null) this.#learn(source, mac, false, true, now);
-    // §7.2.4: to whom asks whether the address is free all are told.
+    // RFC 4861 §7.2.4: to whom asks whether the address is free all are told.
     const to = source.isUnspecified ? ALL_NODES : source;
     const toMac = source.isUnspecified
       ? MacAddress.ofGroup(6, ALL_NODES.w3)
