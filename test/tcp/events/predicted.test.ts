@@ -16,11 +16,11 @@ import { perform, type Step, step } from '../../support/steps.ts';
 const on = { headerPrediction: true };
 const off = { headerPrediction: false };
 
-/** All of a TCB but what it shares with others, and what lasts for one ACK only. */
+/** All of a TCB but what it shares with others, and what lasts for one ACK only, or is seen to be over by the next. */
 function image(tcb: Tcb): unknown {
   const left = new Set(['env', 'config', 'owner', 'congestion', 'allocator', 'rack', 'sampler']);
   const rack = ['now', 'echoed', 'fackBefore', 'delivered', 'fresh', 'dsack', 'needless', 'original', 'sackedSentAt'];
-  const scratch = new Set([...rack, 'displacement', 'originalEnd', 'dsackEnd']);
+  const scratch = new Set([...rack, 'displacement', 'originalEnd', 'dsackEnd', 'inDsackRound']);
   const plain = (value: unknown, without: Set<string>): unknown => {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
     if (value instanceof Map) return [...value].map(([k, v]) => [k, plain(v, without)]);
