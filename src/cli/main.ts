@@ -7,6 +7,7 @@ import { type BenchOptions, bench } from './bench.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { Failure, firstLine } from './failure.ts';
+import { PEERS } from './linux/play.ts';
 import { type PacketdrillOptions, packetdrill } from './packetdrill.ts';
 import { type ScenarioOptions, scenario } from './scenario.ts';
 import { type ServeOptions, serve } from './serve.ts';
@@ -82,6 +83,7 @@ function program(finish: (status: number) => void): Command {
     .addHelpText('before', 'Example: synfin serve --port 8080 --ladder\n')
     .option('--port <number>', 'where to listen', port, 80)
     .option('--namespace', 'in a network namespace of its own, which needs no root')
+    .option('--workers <number>', 'threads, each with a queue of the interface and a stack of its own', between(1, 64))
     .action(async (file: string | undefined, options: ServeOptions) => finish(await serve(file, options)));
 
   withDevice(top.command('connect'))
@@ -96,7 +98,7 @@ function program(finish: (status: number) => void): Command {
   top
     .command('scenario')
     .description('play a behaviour of TCP in virtual time, with what is to be seen and why; without a name, list them')
-    .argument('[name]', 'which one')
+    .argument('[name]', 'which one; or a file that a failure was saved to')
     .argument('[knobs...]', 'what can be turned in it: --delay 50; each scenario lists its own')
     .addHelpText('before', 'Example: synfin scenario close-fin-lost --delay 50\n')
     .option('--list', 'list them by chapter')
@@ -107,7 +109,9 @@ function program(finish: (status: number) => void): Command {
     .addOption(new Option('--lang <language>', 'the language of the explanations').choices(['en', 'zh']))
     .option('--step', 'wait for Enter after each step')
     .option('--plain', 'sentences, no drawing, no colour: for screen readers and logs')
+    .option('--absolute', 'sequence numbers as they are on the wire, not counted from the SYN')
     .option('--mutate <rule>', 'take a rule of TCP out and see what breaks; --list names them')
+    .addOption(new Option('--peer <who>', "Linux's own TCP at one end, over TUN and in real time").choices([...PEERS]))
     .addOption(new Option('--profile <name>', 'whose choices').choices(['linux', 'rfc9293']))
     .option('--seed <number>', 'of what is random', wholeNumber)
     .allowUnknownOption()
