@@ -18,18 +18,17 @@ const NO_EVENTS: SocketEvents = {};
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
 // Facts about a connection.
-const STIR = 3;
-const DIRTY = 1 << 2;
-const HEARD = 1 << 3;
-const ORPHAN = 1 << 4;
+const DIRTY = 1 << 0;
+const HEARD = 1 << 1;
+const ORPHAN = 1 << 2;
 /** `onReadable` was called, and `receive` has not returned null since. */
-const READABLE_TOLD = 1 << 5;
+const READABLE_TOLD = 1 << 3;
 /** `onClose` was called. */
-const OVER = 1 << 6;
+const OVER = 1 << 4;
 /** `shutdown` was called in SYN-SENT. */
-const SHUTDOWN_LATER = 1 << 7;
+const SHUTDOWN_LATER = 1 << 5;
 /** SO_LINGER with 0. */
-const CLOSE_RESETS = 1 << 8;
+const CLOSE_RESETS = 1 << 6;
 
 /** A connection of a stack: the TCB, what the stack keeps beside it, and the application's end of it. */
 export class Connection implements TcpSocket {
@@ -89,14 +88,6 @@ export class Connection implements TcpSocket {
     this.#note(ORPHAN, holds);
   }
 
-  /** For `Dormancy`: 0 … 3. */
-  get stir(): number {
-    return this.#facts & STIR;
-  }
-  set stir(value: number) {
-    this.#facts = (this.#facts & ~STIR) | value;
-  }
-
   /** Its TCB, to work with: a dormant connection wakes. */
   get tcb(): Tcb {
     return typeof this.#tcb === 'number' ? this.#wake(this.#tcb) : this.#tcb;
@@ -115,7 +106,7 @@ export class Connection implements TcpSocket {
     const tcb = this.#engine.dormant.wake(record);
     tcb.owner = this;
     this.#tcb = tcb;
-    this.#engine.dormancy.touch(this);
+    this.#engine.dormancy.touch(this.timer);
     return tcb;
   }
 

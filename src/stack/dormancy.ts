@@ -1,12 +1,12 @@
-import type { Connection } from './connection.ts';
+import type { Engine } from './engine.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** So many connections are looked at in one go, and so long is the pause before the next, µs: others are not kept waiting. */
 const BATCH = 256;
 const PAUSE = 1000;
 
-/** `stir` of a connection: it is in no list; in one, and nothing has happened since the last round; something has. */
-const UNLISTED = 0;
+/** What a round knows of a connection: it need not look at it; nothing has happened on it since the last round; something has. */
+const LEFT = 0;
 const STILL = 1;
 const STIRRED = 2;
 
@@ -14,37 +14,40 @@ const STIRRED = 2;
  * Finds the connections on which nothing goes on, for which `tcp/dormant.ts` has a smaller form. In rounds, as a clock finds pages: one that a round
  * finds untouched since the round before rests. One that cannot (its text is unread, say) is left alone until something happens on it. So a stack on which
  * nothing happens has nothing to do here, either.
+ *
+ * Connections are known by the numbers of their timers, a byte each: lists of them would keep short-lived ones in memory for longer than they live.
  */
 export class Dormancy {
   readonly #after: number;
-  readonly #now: () => number;
-  /** What this round still has to look at, and what is for the next one. */
-  #round = new Set<Connection>();
-  #later = new Set<Connection>();
+  readonly #engine: Engine;
+  #stir = new Uint8Array(64);
+  /** Connections that are not left alone. */
+  #count = 0;
+  /** Where this round has come to. */
+  #hand = 0;
   #next = NEVER;
 
   /** `after`: between two rounds, µs; 0: no rounds, `restNow` does it. */
-  constructor(after: number, now: () => number) {
+  constructor(after: number, engine: Engine) {
     this.#after = after;
-    this.#now = now;
+    this.#engine = engine;
   }
 
   /** Something happened on it. */
-  touch(connection: Connection): void {
-    if (connection.stir === STIRRED || connection.timer < 0) return;
-    if (connection.stir === UNLISTED) {
-      this.#later.add(connection);
-      if (this.#next === NEVER && this.#after > 0) this.#next = this.#now() + this.#after;
-    }
-    connection.stir = STIRRED;
+  touch(id: number): void {
+    if (id >= this.#stir.length) this.#grow(id);
+    const before = this.#stir[id];
+    if (before === STIRRED) return;
+    this.#stir[id] = STIRRED;
+    if (before !== LEFT) return;
+    this.#count++;
+    if (this.#next === NEVER && this.#after > 0) this.#next = this.#engine.now() + this.#after;
   }
 
-  /** It is over: its memory is not kept until the next round. */
-  forget(connection: Connection): void {
-    if (connection.stir === UNLISTED) return;
-    connection.stir = UNLISTED;
-    if (!this.#later.delete(connection)) this.#round.delete(connection);
-    if (this.#round.size + this.#later.size === 0) this.#next = NEVER;
+  /** It is over. */
+  forget(id: number): void {
+    if (id < this.#stir.length && this.#stir[id] !== LEFT) this.#leave(id);
+    if (this.#count === 0) this.#next = NEVER;
   }
 
   next(): number {
@@ -53,35 +56,42 @@ export class Dormancy {
 
   expire(now: number): void {
     if (now < this.#next) return;
-    const round = this.#round;
-    let left = BATCH;
-    for (const connection of round) {
-      if (left-- === 0) break;
-      round.delete(connection);
-      if (connection.stir === STIRRED) {
-        connection.stir = STILL;
-        this.#later.add(connection);
-      } else {
-        connection.stir = UNLISTED;
-        connection.rest();
+    for (let left = BATCH; left > 0 && this.#hand < this.#stir.length; this.#hand++) {
+      const stir = this.#stir[this.#hand];
+      if (stir === LEFT) continue;
+      left--;
+      if (stir === STIRRED) this.#stir[this.#hand] = STILL;
+      else {
+        this.#leave(this.#hand);
+        this.#engine.timers.owner(this.#hand).rest();
       }
     }
-    if (round.size > 0) {
+    if (this.#hand < this.#stir.length) {
       this.#next = now + PAUSE;
       return;
     }
-    this.#round = this.#later;
-    this.#later = round;
-    this.#next = this.#round.size > 0 ? now + this.#after : NEVER;
+    this.#hand = 0;
+    this.#next = this.#count > 0 ? now + this.#after : NEVER;
   }
 
   /** The end of a turn: without rounds, all that can rest does. */
   restNow(): void {
     if (this.#after > 0) return;
-    for (const connection of this.#later) {
-      connection.stir = UNLISTED;
-      connection.rest();
+    for (let id = 0; this.#count > 0 && id < this.#stir.length; id++) {
+      if (this.#stir[id] === LEFT) continue;
+      this.#leave(id);
+      this.#engine.timers.owner(id).rest();
     }
-    this.#later.clear();
+  }
+
+  #leave(id: number): void {
+    this.#stir[id] = LEFT;
+    this.#count--;
+  }
+
+  #grow(id: number): void {
+    const wider = new Uint8Array(Math.max(id + 1, this.#stir.length * 2));
+    wider.set(this.#stir);
+    this.#stir = wider;
   }
 }

@@ -107,7 +107,7 @@ export class Engine implements Environment {
     this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
     this.dormant = new DormantTcbs(this);
-    this.dormancy = new Dormancy(config.restAfter, () => this.#now);
+    this.dormancy = new Dormancy(config.restAfter, this);
     this.clocks.push(this.dormancy);
     this.#challenges = new ChallengeLimit(host, config.tcp_challenge_ack_limit);
   }
@@ -410,7 +410,7 @@ export class Engine implements Environment {
       connection.fastOpenAt = null;
     }
     if (connection.timer >= 0) {
-      this.dormancy.touch(connection);
+      this.dormancy.touch(connection.timer);
       const { state } = tcb;
       if (state > LISTEN && state !== TIME_WAIT) {
         this.timers.arm(connection.timer, nextDeadline(tcb));
@@ -443,8 +443,8 @@ export class Engine implements Environment {
     const { tcb } = connection;
     this.#weigh(connection, 0);
     this.timers.remove(connection.timer);
+    this.dormancy.forget(connection.timer);
     connection.timer = -1;
-    this.dormancy.forget(connection);
     this.demux.remove(connection);
     if (connection.orphan) this.#orphans--;
     if (tcb.state === TIME_WAIT) this.#wait(tcb);

@@ -86,6 +86,10 @@ export class TimerQueue<T> {
     this.#file(id);
   }
 
+  owner(id: number): T {
+    return this.#owners[id]!;
+  }
+
   /** When it fires, NEVER when off. */
   deadline(id: number): number {
     return this.#deadline[id]!;

@@ -48,18 +48,31 @@ describe('Demux', () => {
       const remote = family === 4 ? IpAddress.v4(i >> 4) : new IpAddress(6, i & 3, 0, i & 5, i >> 4);
       all.push({ localAddress: local, localPort: 80, remoteAddress: remote, remotePort: 1000 + (i & 15) });
     }
-    const distinct = all.filter((t) => demux.insert(t));
+    const lookUp = (t: Tuple) => demux.find(t.localAddress, t.localPort, t.remoteAddress, t.remotePort);
+    // Also while entries move from one table to the next.
+    const distinct = all.filter((t, i) => {
+      const fresh = demux.insert(t);
+      if (i % 7 === 0 && lookUp(all[(i * 7919) % (i + 1)]!) === null) expect.fail(`after ${i}`);
+      return fresh;
+    });
     expect(demux.size).toBe(distinct.length);
     expect(distinct.length).toBeGreaterThan(19_000);
     // Every third goes, the others must still be found behind the moved chains.
     distinct.forEach((t, i) => {
       if (i % 3 === 0) expect(demux.remove(t)).toBe(true);
     });
+    const left = new Set(distinct.filter((_, i) => i % 3 !== 0));
     distinct.forEach((t, i) => {
       const found = demux.find(t.localAddress, t.localPort, t.remoteAddress, t.remotePort);
       if (found !== (i % 3 === 0 ? null : t)) expect.fail(`entry ${i}: ${text(t)}`);
     });
-    for (const t of demux) demux.remove(t);
+    let i = 0;
+    for (const t of left) {
+      demux.remove(t);
+      left.delete(t);
+      const other = distinct[(i++ * 7919) % distinct.length]!;
+      if (i % 7 === 0 && (lookUp(other) === other) !== left.has(other)) expect.fail(`after removing ${i}`);
+    }
     expect(demux.size).toBe(0);
   });
 
