@@ -12,7 +12,8 @@ const { board, groupOf, judge, junit, PROFILES, readList } = await import(
 const SUITES = {
   freebsd: { profile: 'freebsd', defined: ['FreeBSD'] },
   google: { profile: 'linux', defined: ['Linux'] },
-  gvisor: { profile: 'linux', defined: ['Linux'] },
+  // One of these expects 10 ms for what Linux does at once, and is said to pass with it: their runner cannot have the tool's 4 ms.
+  gvisor: { profile: 'linux', defined: ['Linux'], tolerance: 10_000 },
 };
 /** What the suites' own runners define (`-D`): the cookie is that of the key which google's tests set. */
 const VARIABLES = { TFO_COOKIE: '3021b9d889017eeb', CODE: 'host_unreachable' };
@@ -44,7 +45,7 @@ function scriptsOf(suite, directory) {
 }
 
 function run(suite, directory, path) {
-  const { profile, defined } = SUITES[suite];
+  const { profile, defined, tolerance } = SUITES[suite];
   const file = join(directory, path);
   if (!existsSync(file)) {
     return { strict: 'fail', normalised: 'fail', reason: `there is no ${file}`, line: 0, ladder: [] };
@@ -54,6 +55,7 @@ function run(suite, directory, path) {
     family: path.includes('ipv6') ? 6 : 4,
     seed: Number(values.seed),
     defined: new Set(defined),
+    ...(tolerance !== undefined && { tolerance }),
     variables: VARIABLES,
   });
 }

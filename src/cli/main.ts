@@ -134,6 +134,7 @@ function program(finish: (status: number) => void): Command {
     .option('--json <file>', 'save an object for each script; - for standard output')
     .option('--junit <file>', 'save what build servers read; - for standard output')
     .option('--seed <number>', 'of what is random', wholeNumber, 1)
+    .option('--tolerance_usecs <number>', 'by how much an event may be off, 4000 where not given', between(0, 1e9))
     .option('--plain', 'no colour')
     .action((files: string[], options: PacketdrillOptions) => finish(packetdrill(files, options)));
 

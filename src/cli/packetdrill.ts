@@ -18,6 +18,7 @@ export interface PacketdrillOptions {
   readonly json?: string;
   readonly junit?: string;
   readonly seed: number;
+  readonly tolerance_usecs?: number;
 }
 
 /** What each profile's scripts expect `#ifdef` to know. */
@@ -83,8 +84,10 @@ function run({ file, ...script }: Found, options: PacketdrillOptions): Result {
     defined.add(name);
     if (value !== undefined) variables[name] = value;
   }
-  const family = options.ipv6 || /ipv6/.test(script.path) ? 6 : 4;
-  return { ...script, ...judge(file, read(file), { config, family, seed: options.seed, defined, variables }) };
+  const family: 4 | 6 = options.ipv6 || /ipv6/.test(script.path) ? 6 : 4;
+  const { seed, tolerance_usecs: tolerance } = options;
+  const how = { config, family, seed, defined, variables, ...(tolerance !== undefined && { tolerance }) };
+  return { ...script, ...judge(file, read(file), how) };
 }
 
 /** A line where it passed; else the reason, the script's own line and what went to and fro before it. */

@@ -26,6 +26,8 @@ export interface RunOptions {
   /** Options in order with NOPs, windows by value, buffer sizes. False: what is protocol. */
   readonly exact: boolean;
   readonly seed?: number;
+  /** By how much an event may be off, µs; a script's own `--tolerance_usecs` goes before. packetdrill's 4000 where not given. */
+  readonly tolerance?: number;
 }
 
 export interface Outcome {
@@ -96,7 +98,7 @@ class Run {
   /** Super-segments are seen as they are; else as what a device without offload makes of them. */
   #offload = true;
 
-  constructor(script: Script, { config, family = 4, exact, seed = 1 }: RunOptions) {
+  constructor(script: Script, { config, family = 4, exact, seed = 1, tolerance = TOLERANCE }: RunOptions) {
     this.#script = script;
     this.#exact = exact;
     this.#config = { ...config };
@@ -111,7 +113,7 @@ class Run {
     const local = address('local_ip', six ? 'fd3d:fa7b:d17d::1' : '192.168.0.1');
     const remote = address('remote_ip', six ? '2001:db8::1' : '192.0.2.1');
     this.#numbers = new Numbers(local, LOCAL_PORT, remote, EPHEMERAL);
-    this.#tolerance = Number(option('tolerance_usecs') ?? TOLERANCE);
+    this.#tolerance = Number(option('tolerance_usecs') ?? tolerance);
     this.#strictSegments = option('strict_segments') !== undefined;
     this.#wire = new WireEnd(Number(option('mtu') ?? 1500), config.pushBursts, () => this.#clock.time);
     this.#stack = new Stack({ host: this.#clock, config: this.#config, loopback: false });

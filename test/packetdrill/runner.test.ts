@@ -120,6 +120,17 @@ describe('time', () => {
     expect(failing(probe('+.25'))).toContain('nothing was sent by 0.381250 s');
     expect(failing(probe('+.35'))).toContain('time: expected at 0.450000 s, sent at 0.400000 s');
   });
+  it('may be off by more where the run, or the script, says so', () => {
+    const late = `${OPEN}+0 write(4, ..., 1000) = 1000\n+.008 > P. 1:1001(1000) ack 1`;
+    const run = (text: string, tolerance?: number) =>
+      runScript(parseScript('x.pkt', text, { defined: new Set(['Linux']) }), {
+        config: PROFILES['linux']!,
+        exact: false,
+        ...(tolerance !== undefined && { tolerance }),
+      }).verdict;
+    expect([run(late), run(late, 10_000)]).toEqual(['fail', 'pass']);
+    expect(run(`--tolerance_usecs=4000\n${late}`, 10_000)).toBe('fail');
+  });
   it('between two, and any', () => {
     const again = (when: string) =>
       `+0 write(4, ..., 1000) = 1000\n+0 > P. 1:1001(1000) ack 1\n${when} > P. 1:1001(1000) ack 1`;
