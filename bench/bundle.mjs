@@ -16,7 +16,9 @@ export async function bundle() {
         name: 'entry',
         resolveId: (id) => (id === entry ? id : null),
         load: (id) =>
-          id === entry ? `export * from '${root}dist/web/index.js'; export * from '${root}dist/stack/index.js';` : null,
+          id === entry
+            ? `export * from '${root}dist/web/index.js'; export * from '${root}dist/stack/index.js'; export { IpAddress } from '${root}dist/wire/address.js';`
+            : null,
       },
     ],
     build: {

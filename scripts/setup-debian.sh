@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the interop tests and the benchmark talk to, on Debian or Ubuntu: clients and servers of the kernel's TCP, and tools
-# that read captures. The package itself needs none of it. Safe to run again: what is there is left as it is, and no server is started.
+# that read captures, and a browser. The package itself needs none of it. Safe to run again: what is there is left as it is, and no server is
+# started.
 set -eu
 
-packages="apache2-utils curl ethtool gcc iperf3 iproute2 iputils-ping libc6-dev nginx-light openssh-client openssh-server procps redis-server tcpdump tshark util-linux wrk"
+packages="apache2-utils chromium curl ethtool gcc iperf3 iproute2 iputils-ping libc6-dev nginx-light openssh-client openssh-server procps redis-server tcpdump tshark util-linux wrk"
 
 if ! command -v apt-get >/dev/null; then
   echo "setup-debian: no apt-get here; install by hand: $packages" >&2
