@@ -1,8 +1,8 @@
 // Our stack against itself, in one process, over a link in memory: frames of one segment, checksums computed and verified.
 //
-//   node --expose-gc bench/memory.mjs [--dist DIRECTORY] [--seconds S] [--count N] stream|crr|idle|time-wait|half-open|tables|million|keep-alive
+//   node --expose-gc bench/memory.mjs [--dist DIRECTORY] [--seconds S] [--count N] stream|crr|syn|idle|time-wait|half-open|tables|million|keep-alive
 //
-// stream, crr: MiB/s (--gso: frames of 64 KiB without checksums) and connections/s. idle, time-wait, half-open (--six: IPv6): bytes for each of N.
+// stream, crr: MiB/s (--gso: frames of 64 KiB without checksums) and connections/s. syn: µs for each SYN that a cookie answers. idle, time-wait, half-open (--six: IPv6): bytes for each of N.
 // tables: ns of a look-up and of a timer among N. million: what N idle connections and N in TIME-WAIT do to goodput and to the time of a request;
 // needs --max-old-space-size=8000. keep-alive: idle CPU with N keep-alive timers.
 //
@@ -186,6 +186,52 @@ async function crr() {
   const took = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return { 'conn/s': done / took, 'µs CPU/conn': (user + system) / done };
+}
+
+/** SYNs as of a flood, of ever other peers and without options but MSS: each is answered by a cookie. µs of CPU each. */
+async function syn() {
+  const [{ Segment, SYN }, { IpHeader, TCP }, { buildIp }, { buildTcp, fillChecksum }] = await Promise.all(
+    ['wire/segment.js', 'wire/ip-header.js', 'wire/ip.js', 'wire/tcp.js'].map(load),
+  );
+  const wire = new Pair();
+  const stack = new Stack({ host: new LoopHost(), config: { ...linux, tcp_syncookies: 2 } });
+  stack.addDevice(wire.b, [{ address: B, prefixLength: 24 }]);
+  stack.addRoute(IpAddress.parse('0.0.0.0'), 0, wire.b);
+  stack.listen({ port: 80 });
+  let answers = 0;
+  wire.a.attach({ receive: () => answers++, flush() {} });
+  const segment = new Segment();
+  Object.assign(segment, { destinationPort: 80, flags: SYN, mss: 1460, wnd: 64_240 });
+  const header = new IpHeader();
+  header.protocol = TCP;
+  let x = 1;
+  const one = () => {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    segment.sourcePort = 1024 + ((x >>> 8) & 0x7fff);
+    segment.seq = x;
+    header.setAddresses(IpAddress.v4(0xc6120000 | (x >>> 15)), B);
+    const frame = wire.a.allocate(64);
+    const length = buildTcp(segment, frame.bytes, frame.offset + 20);
+    header.payloadLength = length;
+    buildIp(header, frame.bytes, frame.offset);
+    fillChecksum(frame.bytes, frame.offset + 20, length, header.pseudoSum(TCP, length));
+    frame.length = 20 + length;
+    return frame;
+  };
+  let spent = 0;
+  const batch = async () => {
+    for (let i = 0; i < 2048; i++) wire.a.transmit(one());
+    const from = process.cpuUsage();
+    wire.pump(stack.host.now());
+    const { user, system } = process.cpuUsage(from);
+    spent += user + system;
+    wire.pump(stack.host.now());
+    await new Promise(setImmediate);
+  };
+  for (let i = 0; i < 50; i++) await batch();
+  answers = spent = 0;
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) await batch();
+  return { 'µs CPU/SYN': spent / answers, SYNs: answers };
 }
 
 /** Bytes of everything, after collecting: the heap, and what array buffers hold outside of it. */
@@ -433,6 +479,7 @@ async function keepAlive() {
 const JOBS = {
   stream,
   crr,
+  syn,
   idle,
   'time-wait': timeWait,
   'half-open': halfOpen,
@@ -445,7 +492,7 @@ if (job === undefined) {
   console.error(`bench/memory.mjs: ${Object.keys(JOBS).join(' | ')}`);
   process.exit(2);
 }
-if (globalThis.gc === undefined && job !== stream && job !== crr && job !== tables) {
+if (globalThis.gc === undefined && job !== stream && job !== crr && job !== syn && job !== tables) {
   console.error('bench/memory.mjs: run it with node --expose-gc');
   process.exit(2);
 }

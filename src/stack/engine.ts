@@ -253,10 +253,8 @@ export class Engine implements Environment {
   #toTimeWait(port: Port, family: 4 | 6, id: number, segment: Segment, now: number): void {
     const tuple = this.timeWait.tuple(family, id);
     const record = this.timeWait.record(family, id, this.#isn.timestampOffset(tuple), now);
-    const tcb = thaw(this, tuple, record, now);
-    tcb.owner = port.owner;
     const listener = this.listeners.hears(tuple.localAddress, tuple.localPort);
-    if (listener !== null && !listener.deaf && mayReopen(tcb, segment)) {
+    if (listener !== null && !listener.deaf && mayReopen(record, segment)) {
       this.timeWait.remove(family, id);
       this.trace?.state(tuple, TIME_WAIT, CLOSED, 'rcv SYN', now);
       this.#floor = record.sndNxt;
@@ -264,6 +262,8 @@ export class Engine implements Environment {
       this.#floor = null;
       return;
     }
+    const tcb = thaw(this, tuple, record, now);
+    tcb.owner = port.owner;
     this.trace?.segment('in', tuple, segment, now);
     segmentArrives(tcb, segment, now);
     output(tcb, now);

@@ -1,5 +1,4 @@
 import { abort, output, segmentArrives, timeout } from '../tcp/connection.ts';
-import { answerWithCookie } from '../tcp/events/listen.ts';
 import { openPassive } from '../tcp/events/open.ts';
 import {
   type FastOpen,
@@ -11,17 +10,19 @@ import {
 } from '../tcp/fast-open.ts';
 import { freezeHalfOpen, synAckTimeout, thawHalfOpen } from '../tcp/half-open.ts';
 import type { Failure } from '../tcp/notices.ts';
+import { ConnectionRequest } from '../tcp/request.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
-import { COOKIE_LIFE, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
+import { COOKIE_LIFE, cookieSequence, limitToCookie, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { FourTuple } from '../tcp/trace.ts';
-import { ACK, RST, type Segment, SYN } from '../wire/segment.ts';
+import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import type { Seq } from '../wire/seq.ts';
 import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
 import { HalfOpenTable } from './half-open.ts';
 import type { HalfSipHash } from './half-siphash.ts';
 import type { Listener } from './listener.ts';
+import { transmitSegment } from './output.ts';
 import type { Port } from './port.ts';
 
 /**
@@ -37,6 +38,9 @@ export class PassiveOpens {
   #fastOpenCookies: FastOpenCookies;
   /** The devices that SYNs came by: records name them by number. */
   readonly #ports: Port[] = [];
+  /** One serves all SYNs, and their answers. */
+  #request: ConnectionRequest | null = null;
+  readonly #reply = new Segment();
 
   /** `key`: 48 secret bytes. */
   constructor(engine: Engine, hash: HalfSipHash, key: Uint8Array) {
@@ -76,28 +80,78 @@ export class PassiveOpens {
       counters.ListenDrops++;
       return;
     }
-    const tcb = listener.mark(this.#engine.newTcb(tuple, port));
-    tcb.owner = port.owner;
-    openPassive(tcb, now);
-    trace?.segment('in', tcb, segment, now);
     if (cookie) {
+      this.#answerWithCookie(listener, port, tuple, segment, now);
       if (queueFull) {
         counters.TCPReqQFullDoCookies++;
         this.#engine.warnings.add('SYN flood', listener.localPort, now);
       }
-      listener.lastCookie = now;
-      answerWithCookie(tcb, segment, this.#cookies, now);
       return;
     }
-    tcb.fastOpen = this.#fastOpen(listener, tuple, segment);
-    segmentArrives(tcb, segment, now);
-    if (tcb.state !== SYN_RECEIVED) return;
-    if (tcb.fastOpen?.accepted) {
-      this.#engine.opened(tcb, port, listener);
+    const fastOpen = this.#fastOpen(listener, tuple, segment);
+    if (fastOpen?.accepted) {
+      this.#openAtOnce(listener, port, tuple, segment, fastOpen, now);
       return;
     }
-    this.table.add(tcb, freezeHalfOpen(tcb, false), listener.number, this.#numberOf(port), now);
+    const request = this.#begin(port, tuple, segment, now);
+    request.iss = this.#engine.initialSequence(tuple, now);
+    if (request.timestamps) request.tsOffset = this.#engine.timestampOffset(tuple);
+    request.fastOpen = fastOpen;
+    counters.PassiveOpens++;
+    trace?.state(tuple, LISTEN, SYN_RECEIVED, 'rcv SYN', now);
+    this.#answer(listener, port, request, now);
+    this.table.add(tuple, freezeHalfOpen(request, false), listener.number, this.#numberOf(port), now);
     listener.synQueue++;
+  }
+
+  /** Nothing is kept: the SYN,ACK's numbers hold what there is to know (`syn-cookie.ts`). */
+  #answerWithCookie(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+    listener.lastCookie = now;
+    const request = this.#begin(port, tuple, segment, now);
+    request.iss = cookieSequence(request, this.#cookies, now);
+    // A flood is of SYNs without: no hash for those.
+    if (request.timestamps) request.tsOffset = this.#engine.timestampOffset(tuple);
+    limitToCookie(request, now);
+    this.#engine.counters.SyncookiesSent++;
+    this.#answer(listener, port, request, now);
+  }
+
+  /** What LISTEN does with a SYN, up to the choice of our ISS. */
+  #begin(port: Port, tuple: FourTuple, segment: Segment, now: number): ConnectionRequest {
+    const engine = this.#engine;
+    engine.trace?.state(tuple, CLOSED, LISTEN, 'passive OPEN', now);
+    engine.trace?.segment('in', tuple, segment, now);
+    this.#request ??= new ConnectionRequest(engine.config, tuple);
+    this.#request.begin(tuple, segment, engine.pathMss(tuple, port), engine.rcvMss(tuple, port), now);
+    return this.#request;
+  }
+
+  #answer(listener: Listener, port: Port, request: ConnectionRequest, now: number): void {
+    const { config, counters, trace } = this.#engine;
+    const reply = this.#reply;
+    request.answer(reply, now);
+    counters.OutSegs++;
+    const ttl = listener.ttl || config.ip_default_ttl;
+    transmitSegment(port.device, request.localAddress, request.remoteAddress, reply, ttl, listener.dscp);
+    trace?.segment('out', request, reply, now);
+  }
+
+  /** Fast Open: the text of the SYN counts, so that there is a connection. */
+  #openAtOnce(
+    listener: Listener,
+    port: Port,
+    tuple: FourTuple,
+    segment: Segment,
+    fastOpen: FastOpen,
+    now: number,
+  ): void {
+    const tcb = listener.mark(this.#engine.newTcb(tuple, port));
+    tcb.owner = port.owner;
+    tcb.fastOpen = fastOpen;
+    openPassive(tcb, now);
+    this.#engine.trace?.segment('in', tcb, segment, now);
+    segmentArrives(tcb, segment, now);
+    this.#engine.opened(tcb, port, listener);
   }
 
   /** RFC 7413 §4.1.2, §4.2.2: what a SYN's Fast Open option gets; null: nothing, and the SYN is as any other. */

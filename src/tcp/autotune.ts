@@ -1,4 +1,5 @@
 import { effectiveMss } from './mss.ts';
+import type { SynSide } from './options.ts';
 import type { Tcb } from './tcb.ts';
 
 /**
@@ -25,12 +26,12 @@ export class ReceiveSpace {
 }
 
 /** Whether the receive buffer's size is ours to choose. */
-export function tunesReceiveBuffer(tcb: Tcb): boolean {
+export function tunesReceiveBuffer(tcb: SynSide): boolean {
   return tcb.config.tcp_moderate_rcvbuf && tcb.config.receiveBuffer === 0;
 }
 
 /** The largest that the receive buffer may become: the window scale has to do for it. */
-export function largestReceiveBuffer(tcb: Tcb): number {
+export function largestReceiveBuffer(tcb: SynSide): number {
   const { capacity } = tcb.receiveBuffer;
   return tunesReceiveBuffer(tcb) ? Math.max(capacity, tcb.config.tcp_rmem[2]) : capacity;
 }

@@ -367,3 +367,8 @@ export const freebsd: TcpConfig = {
 /** The presets by name. */
 export const profiles = { linux, freebsd, rfc9293 } as const;
 export type ProfileName = keyof typeof profiles;
+
+/** Size that a receive buffer begins with, bytes. */
+export function receiveBufferSize(config: TcpConfig): number {
+  return config.receiveBuffer || config.tcp_rmem[1];
+}

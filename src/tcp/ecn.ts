@@ -3,6 +3,7 @@ import { AccEcn } from './accecn.ts';
 import { oweAck } from './ack-policy.ts';
 import { reduceForMark } from './congestion/window.ts';
 import { ACC_ECN, type EcnMode, NO_ECN, RFC_3168 } from './ecn-mode.ts';
+import type { SynSide } from './options.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Explicit congestion notification: RFC 3168 §6.1, and where both sides have it the accurate feedback of RFC 9768 (`accecn.ts`). */
@@ -19,7 +20,7 @@ const ACCEPTS: readonly EcnMode[] = [NO_ECN, RFC_3168, RFC_3168, ACC_ECN, ACC_EC
  * The flags of our SYN, or SYN,ACK (RFC 9293 SHLD-8). RFC 3168 §6.1.1: ECE and CWR ask, ECE alone agrees; RFC 9768 §3.1.1: AE besides asks for more, and the
  * SYN,ACK then tells how the SYN arrived. §6.1.1.1: a SYN sent again asks no more, as its flags may be why it was dropped.
  */
-export function synFlags(tcb: Tcb, answering: boolean): number {
+export function synFlags(tcb: SynSide, answering: boolean): number {
   if (answering) {
     if (tcb.ecn === RFC_3168) return ECE;
     return tcb.accEcn === null ? 0 : tcb.accEcn.synAckFlags;
@@ -31,12 +32,12 @@ export function synFlags(tcb: Tcb, answering: boolean): number {
 }
 
 /** The peer's SYN or SYN,ACK: what is agreed on (RFC 3168 §6.1.1; RFC 9768 §3.1.1, table 2). */
-export function agreeEcn(tcb: Tcb, segment: Segment): void {
+export function agreeEcn(tcb: SynSide, segment: Segment): void {
   if (segment.has(ACK)) agreeAsClient(tcb, segment);
   else agreeAsServer(tcb, segment);
 }
 
-function agreeAsServer(tcb: Tcb, segment: Segment): void {
+function agreeAsServer(tcb: SynSide, segment: Segment): void {
   const accepts = ACCEPTS[tcb.config.tcp_ecn]!;
   const asked = segment.flags & FLAGS;
   tcb.ecn = NO_ECN;
@@ -49,7 +50,7 @@ function agreeAsServer(tcb: Tcb, segment: Segment): void {
   }
 }
 
-function agreeAsClient(tcb: Tcb, segment: Segment): void {
+function agreeAsClient(tcb: SynSide, segment: Segment): void {
   const answer = segment.flags & FLAGS;
   tcb.ecn = NO_ECN;
   if (tcb.ecnOffered === NO_ECN) return;

@@ -1,10 +1,10 @@
 import { ACK, FIN, RST, Segment, SYN, URG } from '../wire/segment.ts';
 import { add, diff, type Seq } from '../wire/seq.ts';
 import { settleAck } from './ack-policy.ts';
-import { stampEcn, synFlags } from './ecn.ts';
+import { stampEcn } from './ecn.ts';
 import { NO_ECN } from './ecn-mode.ts';
 import { optionLength } from './mss.ts';
-import { putSynOptions } from './options.ts';
+import { putSyn } from './options.ts';
 import { putSackBlocks } from './sack.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
@@ -20,10 +20,8 @@ const out = new Segment();
  */
 export function emitSegment(tcb: Tcb, flags: number, seq: Seq, offset: number, length: number, now: number): boolean {
   begin(tcb, flags, seq);
-  if (flags & SYN) {
-    putSynOptions(tcb, out, (flags & ACK) !== 0, now);
-    out.flags |= synFlags(tcb, (flags & ACK) !== 0);
-  } else putOptions(tcb, now);
+  if (flags & SYN) putSyn(tcb, out, now);
+  else putOptions(tcb, now);
   // A RST tells no window that anybody could use: it does not move the announced edge.
   out.wnd = flags & RST ? 0 : announceWindow(tcb, (flags & SYN) === 0);
   if (length > 0) {

@@ -4,6 +4,7 @@ import type { TcpConfig } from './config.ts';
 import { ACC_ECN, type EcnMode } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import { fitReceiveBuffer, optionLength } from './mss.ts';
+import type { SynSide } from './options.ts';
 import { SYN_RECEIVED } from './state.ts';
 import { Tcb } from './tcb.ts';
 import type { FourTuple } from './trace.ts';
@@ -45,12 +46,15 @@ export function synAckTimeout(config: TcpConfig, retries: number): number {
 }
 
 /** The window that a SYN,ACK announces: never scaled, with nothing received yet. */
-function synAckWindow(tcb: Tcb): number {
+export function synAckWindow(tcb: SynSide): number {
   return Math.min(0xffff, tcb.receiveBuffer.capacity);
 }
 
-/** What is to be kept of a TCB that has just entered SYN-RECEIVED, or is still in it. */
-export function freezeHalfOpen(tcb: Tcb, deferred: boolean): HalfOpenRecord {
+/** What is to be kept of a request, or of a TCB that is in SYN-RECEIVED. */
+export function freezeHalfOpen(
+  tcb: SynSide & Pick<Tcb, 'irs' | 'iss' | 'sndWnd' | 'retransmitAt' | 'lastInvalidAck'>,
+  deferred: boolean,
+): HalfOpenRecord {
   return {
     irs: tcb.irs,
     iss: tcb.iss,

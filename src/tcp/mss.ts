@@ -1,3 +1,4 @@
+import type { SynSide } from './options.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Segment sizes: RFC 9293 §3.7.1 and RFC 6691. */
@@ -26,19 +27,19 @@ export function effectiveMss(tcb: Tcb): number {
   return tcb.sndMss - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
 }
 
-export function defaultMss(tcb: Tcb): number {
+export function defaultMss(tcb: SynSide): number {
   return tcb.localAddress.family === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;
 }
 
 /** Takes the peer's MSS option, −1 for none, bounded by what our own path carries (MUST-16). */
-export function agreeMss(tcb: Tcb, announced: number): void {
+export function agreeMss(tcb: SynSide, announced: number): void {
   const peer = announced < 0 ? defaultMss(tcb) : Math.max(announced, LEAST_MSS);
   tcb.peerMss = peer;
   tcb.sndMss = Math.min(peer, tcb.pathMss);
 }
 
 /** With `receiveBufferInSegments`: the receive buffer rounded up to whole segments, as FreeBSD has it. */
-export function fitReceiveBuffer(tcb: Tcb): void {
+export function fitReceiveBuffer(tcb: SynSide): void {
   if (!tcb.config.receiveBufferInSegments) return;
   const { receiveBuffer } = tcb;
   receiveBuffer.capacity = Math.ceil(receiveBuffer.capacity / tcb.sndMss) * tcb.sndMss;

@@ -1,15 +1,56 @@
-import { type Segment, SYN } from '../wire/segment.ts';
-import { agreeEcn } from './ecn.ts';
+import { ACK, type Segment, SYN } from '../wire/segment.ts';
+import { agreeEcn, synFlags } from './ecn.ts';
 import { agreeMss, fitReceiveBuffer, optionLength } from './mss.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampNow } from './timestamps.ts';
 import { takeUserTimeout } from './user-timeout.ts';
 import { chooseWindowScale, LARGEST_SHIFT } from './window.ts';
 
+/**
+ * What of a TCB takes part in agreeing by SYNs: a `ConnectionRequest` has it, too, for which there is no TCB yet.
+ */
+export interface SynSide
+  extends Pick<
+    Tcb,
+    | 'config'
+    | 'localAddress'
+    | 'passive'
+    | 'retries'
+    | 'synRetransmitted'
+    | 'pathMss'
+    | 'rcvMss'
+    | 'peerMss'
+    | 'sndMss'
+    | 'peerSegment'
+    | 'windowScaling'
+    | 'sndWindScale'
+    | 'rcvWindScale'
+    | 'sackOk'
+    | 'timestamps'
+    | 'tsOffset'
+    | 'tsRecent'
+    | 'tsRecentAge'
+    | 'ecn'
+    | 'ecnOffered'
+    | 'accEcn'
+    | 'fastOpen'
+    | 'userTimeout'
+    | 'userTimeoutSet'
+  > {
+  readonly receiveBuffer: { capacity: number };
+}
+
 /** What the two SYNs agree on. MSS is each side's own word; scaling, SACK and timestamps need both (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
 
+/** What our SYN or SYN,ACK says besides its numbers and its window: `segment` has its flags already. */
+export function putSyn(tcb: SynSide, segment: Segment, now: number): void {
+  const answering = segment.has(ACK);
+  putSynOptions(tcb, segment, answering, now);
+  segment.flags |= synFlags(tcb, answering);
+}
+
 /** Options of our SYN or SYN,ACK: MSS always (MUST-14, SHLD-5, MAY-3). In answer to a SYN only what it offered. */
-export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, now: number): void {
+function putSynOptions(tcb: SynSide, segment: Segment, answering: boolean, now: number): void {
   const { config } = tcb;
   if (config.maxMss >= 0) segment.mss = tcb.rcvMss;
   segment.packed = config.packedSynOptions;
@@ -30,7 +71,7 @@ export function putSynOptions(tcb: Tcb, segment: Segment, answering: boolean, no
 }
 
 /** Takes the options of the peer's SYN or SYN,ACK: SACK where both permit it (RFC 2018 §2). */
-export function takeSynOptions(tcb: Tcb, segment: Segment, now: number): void {
+export function takeSynOptions(tcb: SynSide, segment: Segment, now: number): void {
   if (!segment.has(SYN)) throw new Error('options are agreed on by SYNs only');
   const { config } = tcb;
   agreeMss(tcb, segment.mss);

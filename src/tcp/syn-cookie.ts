@@ -5,6 +5,7 @@ import type { Environment } from './environment.ts';
 import { type HalfOpenRecord, thawHalfOpen } from './half-open.ts';
 import { tupleWords } from './isn.ts';
 import { SENT_TWICE } from './loss/scoreboard.ts';
+import type { SynSide } from './options.ts';
 import { SipHash } from './siphash.ts';
 import type { Tcb } from './tcb.ts';
 import { timestampTicks } from './timestamps.ts';
@@ -74,8 +75,8 @@ function table(tuple: FourTuple): readonly number[] {
   return tuple.localAddress.family === 4 ? MSS_V4 : MSS_V6;
 }
 
-/** The cookie for a TCB that has taken the options of a SYN. */
-export function cookieSequence(tcb: Tcb, cookies: SynCookies, now: number): Seq {
+/** The cookie for a TCB, or a request, that has taken the options of a SYN. */
+export function cookieSequence(tcb: SynSide & FourTuple & Pick<Tcb, 'irs'>, cookies: SynCookies, now: number): Seq {
   const values = table(tcb);
   let data = values.length - 1;
   while (data > 0 && values[data]! > tcb.sndMss) data--;
@@ -83,7 +84,7 @@ export function cookieSequence(tcb: Tcb, cookies: SynCookies, now: number): Seq 
 }
 
 /** What a cookie cannot hold is not agreed on. Sets the TCB's timestamp offset so that TSval's low bits say what was. */
-export function limitToCookie(tcb: Tcb, now: number): void {
+export function limitToCookie(tcb: SynSide, now: number): void {
   if (!tcb.timestamps) {
     tcb.windowScaling = false;
     tcb.sndWindScale = 0;

@@ -3,7 +3,7 @@ import { type Seq, seq } from '../wire/seq.ts';
 import type { AccEcn } from './accecn.ts';
 import type { ReceiveSpace } from './autotune.ts';
 import { IDLE, type Limit } from './chrono.ts';
-import type { TcpConfig } from './config.ts';
+import { receiveBufferSize, type TcpConfig } from './config.ts';
 import type { CongestionControl, CongestionName } from './congestion/controller.ts';
 import { reno } from './congestion/reno.ts';
 import { type EcnMode, NO_ECN } from './ecn-mode.ts';
@@ -305,7 +305,7 @@ export class Tcb implements FourTuple {
     this.congestionName = config.tcp_congestion_control;
     this.notsentLowat = config.tcp_notsent_lowat;
     this.sendBufferSize = config.sendBuffer || config.tcp_wmem[1];
-    this.receiveBuffer = new ReceiveBuffer(env, config.receiveBuffer || config.tcp_rmem[1], config.maxHoles);
+    this.receiveBuffer = new ReceiveBuffer(env, receiveBufferSize(config), config.maxHoles);
     this.rto = config.rtoInitial;
     this.rack = new Rack(config.tcp_reordering);
     this.scoreboard.rack = this.rack;

@@ -14,7 +14,7 @@ export function timestampTicks(now: number): number {
 }
 
 /** TSval for a segment sent now. */
-export function timestampNow(tcb: Tcb, now: number): number {
+export function timestampNow(tcb: Pick<Tcb, 'tsOffset'>, now: number): number {
   return (timestampTicks(now) + tcb.tsOffset) | 0;
 }
 

@@ -1,4 +1,5 @@
 import { type Segment, SYN } from '../wire/segment.ts';
+import type { SynSide } from './options.ts';
 import type { Tcb } from './tcb.ts';
 
 /**
@@ -19,7 +20,7 @@ export function putUserTimeout(tcb: Tcb, segment: Segment): void {
 }
 
 /** §3.1: what the peer asks for, within the limits; it counts only where the option is in use. */
-export function takeUserTimeout(tcb: Tcb, segment: Segment): void {
+export function takeUserTimeout(tcb: SynSide, segment: Segment): void {
   if (!tcb.config.userTimeoutOption || tcb.userTimeoutSet) return;
   tcb.userTimeout = Math.min(LARGEST_USER_TIMEOUT, Math.max(segment.userTimeout * 1000, LEAST_USER_TIMEOUT));
 }

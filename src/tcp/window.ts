@@ -1,6 +1,7 @@
 import { type Segment, SYN } from '../wire/segment.ts';
 import { add, diff, ge, gt, le, lt, type Seq } from '../wire/seq.ts';
 import { largestReceiveBuffer } from './autotune.ts';
+import type { SynSide } from './options.ts';
 import { SYN_RECEIVED } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -11,7 +12,7 @@ const LARGEST_FIELD = 0xffff;
 export const LARGEST_SHIFT = 14;
 
 /** The shift we ask for: the least with which the window field can tell the whole receive buffer. */
-export function chooseWindowScale(tcb: Tcb): number {
+export function chooseWindowScale(tcb: SynSide): number {
   if (tcb.config.windowScale >= 0) return Math.min(LARGEST_SHIFT, tcb.config.windowScale);
   let shift = 0;
   const largest = largestReceiveBuffer(tcb);

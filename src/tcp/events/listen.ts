@@ -1,12 +1,11 @@
 import { ACK, RST, type Segment, SYN } from '../../wire/segment.ts';
 import { startWindow } from '../congestion/window.ts';
 import type { DropReason } from '../drop.ts';
-import { emitResetFor, emitSegment } from '../emit.ts';
+import { emitResetFor } from '../emit.ts';
 import { takeSynOptions } from '../options.ts';
 import { sendSyn, startSending } from '../output.ts';
 import { startReceiving, takeText } from '../receive.ts';
 import { SYN_RECEIVED, setState } from '../state.ts';
-import { cookieSequence, limitToCookie, type SynCookies } from '../syn-cookie.ts';
 import type { Tcb } from '../tcb.ts';
 import { restartRetransmission } from '../timers.ts';
 import { setSendWindow } from '../window.ts';
@@ -19,23 +18,7 @@ export function listenVerdict(segment: Segment): 'ignore' | 'reset' | 'open' {
   return 'ignore';
 }
 
-/**
- * A SYN for a TCB in LISTEN while nothing can be kept of it: the SYN,ACK's numbers hold what there is to know (`syn-cookie.ts`). The TCB stays in
- * LISTEN and is of no further use.
- */
-export function answerWithCookie(tcb: Tcb, segment: Segment, cookies: SynCookies, now: number): void {
-  startReceiving(tcb, segment.seq);
-  takeSynOptions(tcb, segment, now);
-  startSending(tcb, cookieSequence(tcb, cookies, now));
-  // A flood is of SYNs without: no hash for those.
-  if (tcb.timestamps) tcb.tsOffset = tcb.env.timestampOffset(tcb);
-  limitToCookie(tcb, now);
-  tcb.env.counters.SyncookiesSent++;
-  // Nothing is written down of what is sent: it is never sent again.
-  emitSegment(tcb, SYN | ACK, tcb.iss, 0, 0, now);
-}
-
-/** A segment for a TCB in LISTEN. */
+/** A segment for a TCB in LISTEN. A SYN that brings no text which counts needs none: see `request.ts`, which says the same. */
 export function segmentArrivesInListen(tcb: Tcb, segment: Segment, now: number): DropReason | null {
   if (segment.has(RST)) return 'RST to LISTEN';
   if (segment.has(ACK)) {
