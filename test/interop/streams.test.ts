@@ -154,7 +154,8 @@ describeWith({ tun: true }, 'streams between the kernel and us', () => {
     ear.write(24 * MIB, true);
     await expect.poll(() => world.story().timers, { timeout: 10_000 }).toContain('persist');
     expect(ear.written).toBe(false);
-    expect(ear.socket.sendSpace).toBe(0);
+    // What room there is, is not enough to be told of.
+    expect(ear.socket.writable).toBe(false);
     socket.resume();
     expect(await socket.until('end', undefined, 30_000)).toMatchObject({
       bytes: 24 * MIB,
