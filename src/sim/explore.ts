@@ -1,4 +1,5 @@
 import { linux, type TcpConfig } from '../tcp/config.ts';
+import { ALL_CONGESTION } from '../tcp/congestion/algorithms.ts';
 import * as core from '../tcp/connection.ts';
 import { Counters } from '../tcp/counters.ts';
 import type { Environment } from '../tcp/environment.ts';
@@ -394,6 +395,7 @@ class World {
     const env: Environment = {
       config,
       counters: new Counters(),
+      congestion: ALL_CONGESTION,
       trace: {
         segment: () => {},
         state: (_, from: State, to: State) => this.transitions.add(`${STATE_NAMES[from]} → ${STATE_NAMES[to]}`),

@@ -1,3 +1,4 @@
+import { congestionNames } from '../tcp/congestion/algorithms.ts';
 import { setCongestion } from '../tcp/congestion/window.ts';
 import * as core from '../tcp/connection.ts';
 import { fixedHeaders } from '../tcp/mss.ts';
@@ -95,7 +96,7 @@ export class Connection implements TcpSocket {
 
   /** Its TCB, to read: a dormant connection stays so, and this one is not to be kept. */
   look(): Tcb {
-    return typeof this.#tcb === 'number' ? this.#engine.dormant.look(this.#tcb) : this.#tcb;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant!.look(this.#tcb) : this.#tcb;
   }
 
   get isDormant(): boolean {
@@ -103,39 +104,39 @@ export class Connection implements TcpSocket {
   }
 
   #wake(record: number): Tcb {
-    const tcb = this.#engine.dormant.wake(record);
+    const tcb = this.#engine.dormant!.wake(record);
     tcb.owner = this;
     this.#tcb = tcb;
-    this.#engine.dormancy.touch(this.timer);
+    this.#engine.dormancy!.touch(this.timer);
     return tcb;
   }
 
   /** Where nothing goes on it becomes dormant. For `Dormancy`. */
   rest(): void {
     if (typeof this.#tcb === 'number' || this.dirty || this.heard) return;
-    const record = this.#engine.dormant.keep(this.#tcb);
+    const record = this.#engine.dormant!.keep(this.#tcb);
     if (record >= 0) this.#tcb = record;
   }
 
   get localAddress(): IpAddress {
-    return typeof this.#tcb === 'number' ? this.#engine.dormant.localAddress(this.#tcb) : this.#tcb.localAddress;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant!.localAddress(this.#tcb) : this.#tcb.localAddress;
   }
 
   get localPort(): number {
-    return typeof this.#tcb === 'number' ? this.#engine.dormant.localPort(this.#tcb) : this.#tcb.localPort;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant!.localPort(this.#tcb) : this.#tcb.localPort;
   }
 
   get remoteAddress(): IpAddress {
-    return typeof this.#tcb === 'number' ? this.#engine.dormant.remoteAddress(this.#tcb) : this.#tcb.remoteAddress;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant!.remoteAddress(this.#tcb) : this.#tcb.remoteAddress;
   }
 
   get remotePort(): number {
-    return typeof this.#tcb === 'number' ? this.#engine.dormant.remotePort(this.#tcb) : this.#tcb.remotePort;
+    return typeof this.#tcb === 'number' ? this.#engine.dormant!.remotePort(this.#tcb) : this.#tcb.remotePort;
   }
 
   /** TIME-WAIT is not this object's any more but the stack's: it lasts as long as the stack remembers it. */
   get state(): State {
-    if (typeof this.#tcb === 'number') return this.#engine.dormant.state(this.#tcb);
+    if (typeof this.#tcb === 'number') return this.#engine.dormant!.state(this.#tcb);
     const { state } = this.#tcb;
     return state === TIME_WAIT && !this.#engine.timeWait.has(this.#tcb) ? CLOSED : state;
   }
@@ -249,7 +250,7 @@ export class Connection implements TcpSocket {
   }
 
   setOptions(options: TcpOptions): void {
-    checkTcpOptions(options);
+    checkTcpOptions(options, congestionNames(this.#engine.congestion));
     const { tcb } = this;
     const { noDelay, cork, keepAlive, userTimeout, linger, maxSegment, congestionControl, ttl, dscp } = options;
     if (ttl !== undefined) tcb.ttl = ttl;

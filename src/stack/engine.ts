@@ -1,8 +1,9 @@
 import { ACK_TURN } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
+import type { MoreCongestion } from '../tcp/congestion/algorithms.ts';
 import { abort, openActive, output, segmentArrives, timeout } from '../tcp/connection.ts';
 import { Counters } from '../tcp/counters.ts';
-import { DormantTcbs } from '../tcp/dormant.ts';
+import type { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { resetFor } from '../tcp/events/closed.ts';
 import { listenVerdict } from '../tcp/events/listen.ts';
@@ -20,12 +21,13 @@ import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
 import { Demux, portsWord } from './demux.ts';
-import { Dormancy } from './dormancy.ts';
+import type { Dormancy } from './dormancy.ts';
 import { FastOpenCache } from './fast-open-cache.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
+import type { Parts } from './parts.ts';
 import { PassiveOpens } from './passive-open.ts';
 import { Paths } from './path-mtu.ts';
 import type { Port } from './port.ts';
@@ -33,7 +35,7 @@ import { Slabs } from './slabs.ts';
 import type { ConnectOptions } from './socket.ts';
 import { TimeWaitTable } from './time-wait.ts';
 import { TimerQueue } from './timer-queue.ts';
-import { type StackWarning, Warnings } from './warnings.ts';
+import { Warnings } from './warnings.ts';
 
 /** Linux's distance between the numbers of a connection in TIME-WAIT and those of the next one with its four-tuple. */
 const BEYOND_OLD = 65_537;
@@ -55,14 +57,15 @@ export class Engine implements Environment {
   readonly timers = new TimerQueue<Connection>();
   readonly timeWait: TimeWaitTable;
   /** What idle connections are kept as, and what makes them so. */
-  readonly dormant: DormantTcbs;
-  readonly dormancy: Dormancy;
+  readonly dormant: DormantTcbs | null;
+  readonly dormancy: Dormancy | null;
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
   readonly fastOpen: FastOpenCache;
   readonly paths: Paths;
   readonly pathMetrics = ({ remoteAddress }: FourTuple) => this.paths.metrics(remoteAddress);
   readonly warnings = new Warnings();
+  readonly congestion: MoreCongestion;
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
   halted = false;
@@ -91,8 +94,9 @@ export class Engine implements Environment {
   readonly clocks: { next(): number; expire(now: number): void }[] = [];
   readonly #reply = new Segment();
 
-  constructor(host: Host, config: TcpConfig, trace: Trace | null) {
+  constructor(host: Host, config: TcpConfig, trace: Trace | null, parts: Parts) {
     this.host = host;
+    this.congestion = parts.congestion ?? {};
     this.config = config;
     this.trace = trace;
     const secret = (length: number): Uint8Array => {
@@ -106,9 +110,9 @@ export class Engine implements Environment {
     this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
     this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
-    this.dormant = new DormantTcbs(this);
-    this.dormancy = new Dormancy(config.restAfter, this);
-    this.clocks.push(this.dormancy);
+    this.dormant = parts.dormant?.(this) ?? null;
+    this.dormancy = parts.dormancy?.(this) ?? null;
+    if (this.dormancy !== null) this.clocks.push(this.dormancy);
     this.#challenges = new ChallengeLimit(host, config.tcp_challenge_ack_limit);
   }
 
@@ -410,7 +414,7 @@ export class Engine implements Environment {
       connection.fastOpenAt = null;
     }
     if (connection.timer >= 0) {
-      this.dormancy.touch(connection.timer);
+      this.dormancy?.touch(connection.timer);
       const { state } = tcb;
       if (state > LISTEN && state !== TIME_WAIT) {
         this.timers.arm(connection.timer, nextDeadline(tcb));
@@ -443,7 +447,7 @@ export class Engine implements Environment {
     const { tcb } = connection;
     this.#weigh(connection, 0);
     this.timers.remove(connection.timer);
-    this.dormancy.forget(connection.timer);
+    this.dormancy?.forget(connection.timer);
     connection.timer = -1;
     this.demux.remove(connection);
     if (connection.orphan) this.#orphans--;
@@ -510,7 +514,7 @@ export class Engine implements Environment {
       if (told === this.#heard.length) this.#heard.length = 0;
       else this.#heard.splice(0, told);
       this.#delivering = false;
-      this.dormancy.restNow();
+      this.dormancy?.restNow();
       this.#arrange();
     }
   }
@@ -584,8 +588,6 @@ function mayBeAnswered(tcb: Tcb): boolean {
 function buffered({ sendBuffer, receiveBuffer }: Tcb): number {
   return sendBuffer.length + receiveBuffer.readable + receiveBuffer.outOfOrder;
 }
-
-export type { StackWarning };
 
 function tupleOf(header: IpHeader, segment: Segment): FourTuple {
   return {

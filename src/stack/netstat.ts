@@ -109,7 +109,7 @@ export function stats(engine: Engine): StackStats {
   const timers = engine.timers.armed + timeWait + halfOpen;
   const timeWaitBytes = engine.timeWait.bytes;
   const halfOpenBytes = engine.passive.table.bytes;
-  const { count: dormant, bytes: dormantBytes } = engine.dormant;
+  const { count: dormant, bytes: dormantBytes } = engine.dormant ?? { count: 0, bytes: 0 };
   return {
     states,
     connections,

@@ -4,6 +4,7 @@ import { type Hop, type RouteMetrics, Routes } from '../ip/routes.ts';
 import type { Device } from '../link/device.ts';
 import { Loopback } from '../link/loopback.ts';
 import { linux, type TcpConfig } from '../tcp/config.ts';
+import { congestionNames, createCongestion } from '../tcp/congestion/algorithms.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
@@ -14,11 +15,12 @@ import { Input } from './input.ts';
 import { IpCounters } from './ip-counters.ts';
 import { ANY_PORT, Listener } from './listener.ts';
 import { type ConnectionRow, rows, type StackStats, stats } from './netstat.ts';
+import { ALL_PARTS, type Parts } from './parts.ts';
 import { Port } from './port.ts';
 import { EphemeralPorts } from './ports.ts';
 import { type ConnectOptions, type ListenOptions, StackError, type TcpListener, type TcpSocket } from './socket.ts';
 import { checkTcpOptions } from './tcp-options.ts';
-import { type BindOptions, Udp, type UdpSocket } from './udp.ts';
+import type { BindOptions, Udp, UdpSocket } from './udp.ts';
 import type { StackWarning } from './warnings.ts';
 
 export interface StackOptions {
@@ -30,6 +32,11 @@ export interface StackOptions {
   readonly trace?: Trace | null;
   /** Whether the stack has 127.0.0.0/8 and ::1, and reaches its own addresses. True where not given. */
   readonly loopback?: boolean;
+}
+
+export interface LeanStackOptions extends StackOptions {
+  /** What it has beyond TCP with Reno and CUBIC: `{ ...udp, ...bbr }`. */
+  readonly parts?: Parts;
 }
 
 /** An address of the stack on a device, and the subnet behind it. */
@@ -54,7 +61,7 @@ const DEFAULT_BACKLOG = 511;
  *
  * Nothing calls back into the application before the call that it made returns.
  */
-export class Stack {
+export class LeanStack {
   readonly host: Host;
   readonly config: TcpConfig;
   readonly ipCounters = new IpCounters();
@@ -69,10 +76,15 @@ export class Stack {
   #udp: Udp | null = null;
   #closed = false;
 
-  constructor({ host, config = linux, trace = null, loopback = true }: StackOptions) {
+  readonly #parts: Parts;
+
+  constructor({ host, config = linux, trace = null, loopback = true, parts = {} }: LeanStackOptions) {
+    // To find out now whether there is one.
+    createCongestion(config.tcp_congestion_control, parts.congestion);
     this.host = host;
     this.config = config;
-    this.#engine = new Engine(host, config, trace);
+    this.#engine = new Engine(host, config, trace, parts);
+    this.#parts = parts;
     this.#input = new Input(this.#engine, this.#addresses, this.ipCounters);
     const key = new Uint8Array(16);
     host.random(key);
@@ -150,7 +162,7 @@ export class Stack {
     const { address: asked, family, port = 0, backlog = DEFAULT_BACKLOG } = options;
     this.#mustBeOpen();
     if (port !== 'any') checkPort(port);
-    checkTcpOptions(options);
+    checkTcpOptions(options, congestionNames(this.#parts.congestion));
     const address = asked === undefined || asked.isUnspecified ? null : asked;
     const only = address === null ? (family ?? (asked?.family === 4 ? 4 : null)) : address.family;
     if (address !== null && !this.#addresses.has(address)) {
@@ -190,7 +202,7 @@ export class Stack {
   connect(options: ConnectOptions): TcpSocket {
     const { remotePort, localPort = 0 } = options;
     this.#mustBeOpen();
-    if (options.options !== undefined) checkTcpOptions(options.options);
+    if (options.options !== undefined) checkTcpOptions(options.options, congestionNames(this.#parts.congestion));
     checkPort(localPort);
     checkPort(remotePort);
     // RFC 1122 §3.2.1.3: "this host"; as everywhere, it means the loopback address.
@@ -229,7 +241,8 @@ export class Stack {
   bind(options: BindOptions = {}): UdpSocket {
     this.#mustBeOpen();
     checkPort(options.port ?? 0);
-    this.#udp ??= new Udp({
+    if (this.#parts.udp === undefined) throw new StackError('EINVAL', 'this stack has no UDP: give it the part `udp`');
+    this.#udp ??= this.#parts.udp({
       addresses: this.#addresses,
       ephemeral: this.#ephemeral,
       ttl: this.config.ip_default_ttl,
@@ -327,6 +340,13 @@ export class Stack {
 
   #mustBeOpen(): void {
     if (this.#closed) throw new StackError('EINVAL', 'this stack is closed');
+  }
+}
+
+/** With all its parts. */
+export class Stack extends LeanStack {
+  constructor(options: StackOptions) {
+    super({ ...options, parts: ALL_PARTS });
   }
 }
 

@@ -30,7 +30,7 @@ export interface TcpOptions {
 }
 
 /** Throws a RangeError, one line, for a value that makes no sense: nothing is half set. */
-export function checkTcpOptions(options: TcpOptions): void {
+export function checkTcpOptions(options: TcpOptions, algorithms = CONGESTION_NAMES): void {
   between('ttl', options.ttl, 1, 255);
   between('dscp', options.dscp, 0, 63);
   between('maxSegment', options.maxSegment, LEAST_MSS, 65_535);
@@ -40,8 +40,8 @@ export function checkTcpOptions(options: TcpOptions): void {
   between('userTimeout', options.userTimeout, 0, Number.MAX_SAFE_INTEGER);
   between('notsentLowat', options.notsentLowat, 0, Number.MAX_SAFE_INTEGER);
   const { congestionControl } = options;
-  if (congestionControl !== undefined && !CONGESTION_NAMES.includes(congestionControl)) {
-    throw new RangeError(`congestionControl ${congestionControl}: choose one of ${CONGESTION_NAMES.join(', ')}`);
+  if (congestionControl !== undefined && !algorithms.includes(congestionControl)) {
+    throw new RangeError(`congestionControl ${congestionControl}: choose one of ${algorithms.join(', ')}`);
   }
 }
 

@@ -1,5 +1,4 @@
 import { IpAddress } from '../wire/address.ts';
-import { createCongestion } from './congestion/algorithms.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { HyStart } from './congestion/hystart.ts';
 import type { Environment } from './environment.ts';
@@ -325,7 +324,7 @@ export class DormantTcbs {
         if (part === 0) (tcb as unknown as Fields)[name] = beside[i + 1];
       }
     }
-    if ((w[at + BITS]! & 1) !== 0) tcb.congestion = createCongestion('cubic');
+    if ((w[at + BITS]! & 1) !== 0) tcb.congestion = new Cubic();
     const parts = partsOf(tcb);
     this.#ints.forEach(({ part, name }, i) => {
       if (parts[part] !== null) parts[part]![name] = w[at + this.#firstInt + i];

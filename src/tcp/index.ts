@@ -1,5 +1,6 @@
 /** `synfin/tcp`: the protocol alone, for those who bring their own network, clock and applications. See `connection.ts` for the contract. */
 export * from './config.ts';
+export { ALL_CONGESTION, type MoreCongestion } from './congestion/algorithms.ts';
 export * from './connection.ts';
 export { Counters } from './counters.ts';
 export { DROP_REASONS, type DropReason } from './drop.ts';

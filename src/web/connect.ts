@@ -1,5 +1,5 @@
 import { StackError } from '../stack/socket.ts';
-import type { Stack } from '../stack/stack.ts';
+import type { LeanStack } from '../stack/stack.ts';
 import { type AnySocketAddress, type Lookup, parseAddress, resolve, written } from './address.ts';
 import { defaultStack } from './default-stack.ts';
 import { SocketError } from './error.ts';
@@ -11,7 +11,7 @@ export interface SocketOptions {
   /** Whether our direction stays open when the peer has ended its own. False where not given. */
   readonly allowHalfOpen?: boolean;
   /** Beyond the Sockets API: the stack to connect from. One with nothing but a loopback where not given. */
-  readonly stack?: Stack;
+  readonly stack?: LeanStack;
   /** Beyond it: how names become addresses. */
   readonly lookup?: Lookup;
   /** Beyond it: aborts the connection, at any time. */

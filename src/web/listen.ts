@@ -1,5 +1,5 @@
 import { StackError, type TcpListener } from '../stack/socket.ts';
-import type { Stack } from '../stack/stack.ts';
+import type { LeanStack } from '../stack/stack.ts';
 import { IpAddress } from '../wire/address.ts';
 import { written } from './address.ts';
 import { defaultStack } from './default-stack.ts';
@@ -15,7 +15,7 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** For the sockets: whether our direction stays open when the peer has ended its own. */
   readonly allowHalfOpen?: boolean;
-  readonly stack?: Stack;
+  readonly stack?: LeanStack;
   /** Closes the listener. */
   readonly signal?: AbortSignal;
 }
@@ -33,7 +33,7 @@ export class Listener implements AsyncIterable<Socket> {
   #wake: (() => void) | null = null;
   #over = false;
 
-  constructor(stack: Stack, listener: TcpListener, allowHalfOpen: boolean) {
+  constructor(stack: LeanStack, listener: TcpListener, allowHalfOpen: boolean) {
     this.#listener = listener;
     this.localAddress = written(listener.localAddress ?? IpAddress.of('::'), listener.localPort);
     this.localPort = listener.localPort;

@@ -13,6 +13,7 @@
  */
 
 import { linux, type TcpConfig } from '../../src/tcp/config.ts';
+import { ALL_CONGESTION } from '../../src/tcp/congestion/algorithms.ts';
 import {
   abort,
   close,
@@ -109,6 +110,7 @@ export class Ladder {
     const env: Environment = {
       config: { ...linux, pushBursts: false, receiveBuffer: 1 << 20, sendBuffer: 1 << 20, ...options.config },
       counters: this.counters,
+      congestion: ALL_CONGESTION,
       trace: {
         segment: () => {},
         state: (_tuple, from, to, cause) => this.onState(from, to, cause),

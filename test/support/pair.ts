@@ -4,6 +4,7 @@
  * end has read is a beginning of what the other one sent.
  */
 import { linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { ALL_CONGESTION } from '../../src/tcp/congestion/algorithms.ts';
 import {
   close,
   nextDeadline,
@@ -164,6 +165,7 @@ export class Pair {
       const env: Environment = {
         config: { ...linux, ...o.config },
         counters: new Counters(),
+        congestion: ALL_CONGESTION,
         trace: {
           segment: () => {},
           state: (_t, from, to, cause) => {

@@ -27,13 +27,13 @@ function initialWindow(tcb: Tcb, mss: number): number {
 /** Chooses the algorithm, at any time; cwnd and ssthresh stay as they are. Throws an Error for a name that is none. */
 export function setCongestion(tcb: Tcb, name: CongestionName): void {
   // To find out now whether there is one; before the handshake is done it has nothing to do yet.
-  createCongestion(name);
+  createCongestion(name, tcb.env.congestion);
   tcb.congestionName = name;
   if (tcb.cwnd > 0) useCongestion(tcb);
 }
 
 function useCongestion(tcb: Tcb): void {
-  const control = createCongestion(tcb.congestionName);
+  const control = createCongestion(tcb.congestionName, tcb.env.congestion);
   tcb.congestion = control;
   tcb.scoreboard.sampler = null;
   tcb.paced = tcb.config.pacing || control.paces === true;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { linux, rfc9293 } from '../../../src/tcp/config.ts';
-import { CONGESTION_NAMES, createCongestion } from '../../../src/tcp/congestion/algorithms.ts';
+import { ALL_CONGESTION, CONGESTION_NAMES, createCongestion } from '../../../src/tcp/congestion/algorithms.ts';
 import type { CongestionName } from '../../../src/tcp/congestion/controller.ts';
 import { setCongestion } from '../../../src/tcp/connection.ts';
 import { bareTcb } from './support/bare.ts';
@@ -8,7 +8,7 @@ import { Path } from './support/bottleneck.ts';
 
 describe('the choice', () => {
   it('has a name for each (RFC 9293 MAY-18), and is CUBIC, as Linux has it, or by RFC 9293 Reno', () => {
-    for (const name of CONGESTION_NAMES) expect(createCongestion(name).name).toBe(name);
+    for (const name of CONGESTION_NAMES) expect(createCongestion(name, ALL_CONGESTION).name).toBe(name);
     expect(linux.tcp_congestion_control).toBe('cubic');
     expect(rfc9293.tcp_congestion_control).toBe('reno');
   });

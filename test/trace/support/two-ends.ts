@@ -1,4 +1,5 @@
 import { linux, type TcpConfig } from '../../../src/tcp/config.ts';
+import { ALL_CONGESTION } from '../../../src/tcp/congestion/algorithms.ts';
 import {
   close,
   nextDeadline,
@@ -119,6 +120,7 @@ export class TwoEnds {
     const env: Environment = {
       config: { ...linux, receiveBuffer: 1 << 20, ...this.#options.config },
       counters: new Counters(),
+      congestion: ALL_CONGESTION,
       trace,
       emit: (tcb, segment, now) => this.#carry(side, tcb, segment, now),
       initialSequence: () => seq(iss),

@@ -1,4 +1,5 @@
 import { linux, type TcpConfig } from '../../../../src/tcp/config.ts';
+import { ALL_CONGESTION } from '../../../../src/tcp/congestion/algorithms.ts';
 import { Counters } from '../../../../src/tcp/counters.ts';
 import { Tcb } from '../../../../src/tcp/tcb.ts';
 import { IpAddress } from '../../../../src/wire/address.ts';
@@ -11,6 +12,7 @@ export function bareTcb(config: Partial<TcpConfig> = {}): Tcb {
   const env = {
     config: { ...linux, ...config },
     counters: new Counters(),
+    congestion: ALL_CONGESTION,
     trace: null,
     emit: () => {},
     initialSequence: () => seq(0),

@@ -4,6 +4,7 @@
  */
 
 import { linux, type TcpConfig } from '../../../../src/tcp/config.ts';
+import { ALL_CONGESTION } from '../../../../src/tcp/congestion/algorithms.ts';
 import type { CongestionName } from '../../../../src/tcp/congestion/controller.ts';
 import {
   nextDeadline,
@@ -112,6 +113,7 @@ function environment(config: TcpConfig, emit: (segment: Segment) => void): Envir
   return {
     config,
     counters: new Counters(),
+    congestion: ALL_CONGESTION,
     trace: null,
     emit: (_tcb, segment) => emit(segment),
     initialSequence: () => seq(-1000),
