@@ -1,2 +1,2 @@
-/** The text of the file: `synfin/web` and the stack as one ESM module. */
-export function bundle(): Promise<string>;
+/** The text of `synfin/web/min`: the stack and the sockets as one ESM module. */
+export function bundle(): string;

@@ -83,7 +83,7 @@ describeWith({ programs: ['chromium'] }, 'in Chromium', () => {
   let profile: string;
   beforeEach(async () => {
     compiled('web/index.js');
-    const code = await bundle();
+    const code = bundle();
     const files: Record<string, [string, string]> = {
       '/': ['text/html', PAGE],
       '/join.js': ['text/javascript', JOIN],

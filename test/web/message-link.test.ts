@@ -46,7 +46,8 @@ describe('MessageLink', () => {
     expect(Buffer.compare(await received, body)).toBe(0);
     await socket.closed;
     listener.close();
-    expect(a.counters.RetransSegs).toBe(0);
+    // Nothing is lost; but where the machine is busy TLP may ask after what only waits.
+    expect(a.counters.RetransSegs).toBeLessThanOrEqual(a.counters.TCPLossProbes);
   });
 
   it('is not upset by what is no packet', async () => {

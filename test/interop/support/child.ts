@@ -12,6 +12,7 @@ export function compiled(path: string): string {
     try {
       execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: fileURLToPath(root), stdio: 'ignore' });
     } catch {}
+    execFileSync(process.execPath, ['scripts/web-min.mjs'], { cwd: fileURLToPath(root), stdio: 'ignore' });
     built = true;
   }
   return new URL(`dist/${path}`, root).href;
