@@ -3,7 +3,7 @@ import { add, diff, type Seq } from '../wire/seq.ts';
 import { NO_ECN, RFC_3168 } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
 import { type HalfOpenRecord, thawHalfOpen } from './half-open.ts';
-import { tupleWords } from './isn.ts';
+import { TupleWords } from './isn.ts';
 import { SENT_TWICE } from './loss/scoreboard.ts';
 import type { SynSide } from './options.ts';
 import { SipHash } from './siphash.ts';
@@ -38,7 +38,7 @@ const TS_ECN = 0x20;
 export class SynCookies {
   private readonly base: SipHash;
   private readonly timed: SipHash;
-  private readonly words = new Int32Array(11);
+  private readonly words = new TupleWords(2);
 
   /** `key`: 32 secret bytes. */
   constructor(key: Uint8Array) {
@@ -64,9 +64,9 @@ export class SynCookies {
 
   /** Linux leaves `irs` out of it: a segment up to three numbers late then passes for the handshake's third, and the text before it is never read. */
   private hash(hash: SipHash, tuple: FourTuple, irs: Seq | 0, count: number): number {
-    const w = tupleWords(tuple, this.words);
-    w[9] = irs as unknown as number;
-    w[10] = count;
+    const w = this.words.of(tuple);
+    w[w.length - 2] = irs as unknown as number;
+    w[w.length - 1] = count;
     return hash.hash(w);
   }
 }
