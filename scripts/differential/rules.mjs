@@ -200,6 +200,9 @@ function withoutText(answer) {
     .join(', ');
 }
 
+/** With round trips as long as a step the time-out is three of them: it may be before the ACK at one end, and after it at the other. µs. */
+const LATE = 900_000;
+
 /** Whether anything but the application could make text, or the FIN behind it, wait. */
 function isHeldBack(steps) {
   const sends = steps.filter((s) => s.call === 'send');
@@ -214,10 +217,11 @@ function isHeldBack(steps) {
   const began = steps.find((s) => s.call === 'connect' || /^SE?\. /.test(s.kernel));
   const open = steps.find((s) => !['CLOSED', 'LISTEN', 'SYN-SENT', 'SYN-RECEIVED'].includes(s.state)) ?? steps.at(-1);
   if (began !== undefined && open.at - began.at > 900_000) return true;
-  // Text that nobody acknowledged seems lost.
+  // Text that nobody acknowledged seems lost; or it was, when the ACK came as late as a time-out.
   return sends.some((s) => {
     const later = steps.slice(steps.indexOf(s) + 1);
-    return later.length > 0 && !later.some((b) => isSegment(b) && has(b, ACK) && b.ackAt === 0 && b.seqAt === 0);
+    const ack = later.find((b) => isSegment(b) && has(b, ACK) && b.ackAt === 0 && b.seqAt === 0);
+    return later.length > 0 && (ack === undefined || ack.at - s.at > LATE);
   });
 }
 
