@@ -1,6 +1,7 @@
 // Makes dist/web.min.js, `synfin/web/min`: all of `synfin/web` in one file, with the names of internal properties shortened, too.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -12,8 +13,13 @@ const PUBLIC = [
     (file) => `stack/${file}`,
   ),
   ...['config', 'counters', 'drop', 'notices', 'trace'].map((file) => `tcp/${file}`),
-  ...['link/device', 'wire/address', 'wire/drop'],
+  ...['ip/routes', 'link/device', 'wire/address', 'wire/drop', 'wire/segment'],
 ];
+
+/** What those declarations name without showing any of it; `stack/parts` and what it adds is not for this file. */
+const HIDDEN = ['ip/addresses', 'stack/engine', 'stack/parts', 'stack/udp', 'tcp/tcb', 'wire/ip-header', 'wire/seq'];
+/** Of these nothing but names of types is used. */
+const WORDS = ['tcp/congestion/controller', 'tcp/state'];
 
 /** Properties of objects that are given to the platform, or come from it, without being those of a class that Node has as well. */
 const PLATFORM =
@@ -38,13 +44,18 @@ function builtIn() {
   return names;
 }
 
-/** The members of all that is declared there, but for private ones. */
+/** The members of all that is declared there, but for private ones. Throws where a declaration names another file that nobody has thought of. */
 function declared() {
   const names = new Set();
   for (const file of PUBLIC) {
     const text = readFileSync(`${root}dist/${file}.d.ts`, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
     for (const [, word] of text.matchAll(/(?:^\s+|[{;]\s*)(?:static |readonly |get |set )*([\w$]+)\??\s*[(:<=;]/gm))
       names.add(word);
+    for (const [, from] of text.matchAll(/from '(\.[^']+)\.[jt]s'/g)) {
+      const named = posix.join(posix.dirname(file), from);
+      if (![...PUBLIC, ...HIDDEN, ...WORDS].includes(named))
+        throw new Error(`${file} names ${named}: is that PUBLIC, or HIDDEN? (scripts/web-min.mjs)`);
+    }
   }
   return names;
 }

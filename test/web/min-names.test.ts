@@ -34,7 +34,12 @@ function members({
   const more = { listener: listen({ stack }), error: new StackError('EINVAL', '') };
   const classes = { Stack, WebHost, IpAddress, MessageLink, Listener };
   const sorted = (of: object) => Object.getOwnPropertyNames(of).sort();
+  stack.addDevice(link, [{ address: IpAddress.of('10.0.0.1'), prefixLength: 24 }]);
+  stack.addRoute(IpAddress.of('10.1.0.0'), 16, link, { mtu: 700, advmss: 600, lockMtu: true });
+  const options = { maxSegment: 555, keepAliveTime: 5_000_000, dscp: 8 };
+  const routed = stack.connect({ remoteAddress: IpAddress.of('10.1.0.1'), remotePort: 7, options }).info();
   const names = {
+    path: [routed.tcpi_pmtu, routed.tcpi_advmss, routed.tcpi_snd_mss],
     own: Object.entries({ ...made, ...shown, ...more }).map(([what, object]) => [what, sorted(object)]),
     prototypes: Object.entries(classes).map(([what, { prototype }]) => [what, sorted(prototype)]),
     drops: sorted(stack.counters.drops),
