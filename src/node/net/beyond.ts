@@ -1,6 +1,7 @@
 import type { TcpInfo } from '../../stack/tcp-info.ts';
-import type { TcpOptions } from '../../stack/tcp-options.ts';
+import { checkTcpOptions } from '../../stack/tcp-options.ts';
 import type { Name } from './address.ts';
+import type { SocketTcpOptions } from './handle.ts';
 import { ListenHandle } from './listen-handle.ts';
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
@@ -16,7 +17,7 @@ export interface BeyondSocket {
   /** Linux's TCP_INFO; null before it connects and after it is closed. */
   tcpInfo(): TcpInfo | null;
   /** What setsockopt(2) can set, at any time: before `connect`, too. Times in µs. Throws a RangeError for what makes no sense. */
-  setTcpOptions(options: TcpOptions): this;
+  setTcpOptions(options: SocketTcpOptions): this;
   /** The DS field and the two bits beside it, 0 … 255, as Node's own since 24: the ECN bits are the protocol's, and not set. Throws a RangeError. */
   setTypeOfService(tos: number): this;
   getTypeOfService(): number;
@@ -26,7 +27,18 @@ export interface BeyondSocket {
     | undefined;
 }
 
-/** What servers on a stack have beyond `node:net`'s; `listen({ port: 'any' })` is one for every port and every address. */
+/** What `listen` understands beyond Node's options: `server.listen({ port: 80, fastOpen: 16 } as net.ListenOptions)`. */
+export interface BeyondListenOptions {
+  /** 'any': every port of every address. */
+  readonly port?: number | string | 'any';
+  /**
+   * TCP_FASTOPEN: takes text that comes with SYNs, of so many connections at a time whose handshake is not over; the stack's `tcp_fastopen` has to allow it
+   * (bit 2). 0, none, where not given.
+   */
+  readonly fastOpen?: number;
+}
+
+/** What servers on a stack have beyond `node:net`'s. */
 export interface BeyondServer {
   /** Null where it does not listen. */
   backlogInfo(): BacklogInfo | null;
@@ -42,6 +54,14 @@ export interface BacklogInfo {
   readonly overflows: number;
 }
 
+/** What was set before there was a handle. */
+const earlyOptions = new WeakMap<Socket, SocketTcpOptions>();
+
+/** What was set of a socket before `connect`. */
+export function optionsBefore(socket: Socket): SocketTcpOptions {
+  return earlyOptions.get(socket) ?? {};
+}
+
 const typesOfService = new WeakMap<Socket, number>();
 
 /** Gives it to the classes of a stack's `net`. */
@@ -50,8 +70,9 @@ export function goBeyond(socket: Socket, server: Server): void {
     tcpInfo(this: Socket): TcpInfo | null {
       return this._handle?.tcp?.info() ?? null;
     },
-    setTcpOptions(this: Socket, options: TcpOptions): Socket {
-      if (this._handle === null) this.once('connect', () => this._handle?.setOptions(options));
+    setTcpOptions(this: Socket, options: SocketTcpOptions): Socket {
+      checkTcpOptions(options);
+      if (this._handle === null) earlyOptions.set(this, { ...earlyOptions.get(this), ...options });
       else this._handle.setOptions(options);
       return this;
     },

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { type BlockList, isIP, type Socket as NodeSocket } from 'node:net';
 import { after } from '../host.ts';
+import { optionsBefore } from './beyond.ts';
 import {
   blocked,
   connectError,
@@ -163,13 +164,27 @@ function alternate<T extends { family: number }>(addresses: readonly T[]): T[] {
   return out;
 }
 
+/** The most of a first write that is offered for the SYN, which holds no more than a segment. */
+const MOST_EARLY = 65_536;
+
+/** What was written before there is a connection. */
+function written({ _pendingData: data, _pendingEncoding: encoding }: Socket): Uint8Array | null {
+  if (data === null) return null;
+  const chunks = Array.isArray(data) ? data : [{ chunk: data, encoding }];
+  const bytes = chunks.map(({ chunk, encoding }) =>
+    typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk,
+  );
+  return Buffer.concat(bytes).subarray(0, MOST_EARLY);
+}
+
 /** Binds where asked to, and sends the SYN. The error that came at once, or null. */
-function begin(handle: TcpHandle, { address, port, settings, family }: Target): SystemError | null {
+function begin(socket: Socket, handle: TcpHandle, { address, port, settings, family }: Target): SystemError | null {
+  handle.options = { ...optionsBefore(socket), ...handle.options };
   const { localAddress, localPort } = settings;
   if (localAddress || localPort) {
     handle.bind(localAddress || (family === 6 ? '::' : '0.0.0.0'), localPort || 0);
   }
-  const failed = handle.connect(address, port);
+  const failed = handle.connect(address, port, handle.options.fastOpen ? written(socket) : null);
   if (failed === null) return null;
   const { syscall, error } = failed;
   if (syscall === 'bind') {
@@ -206,7 +221,7 @@ function attempt(socket: Socket, target: Target): void {
   }
   socket.emit('connectionAttempt', address, port, family);
   if (!socket.connecting || socket._handle !== handle) return;
-  const failed = begin(handle, target);
+  const failed = begin(socket, handle, target);
   if (failed !== null) {
     socket.destroy(failed);
     return;
@@ -268,7 +283,7 @@ class Attempts {
     socket.autoSelectFamilyAttemptedAddresses!.push(`${address}:${port}`);
     socket.emit('connectionAttempt', address, port, family);
     if (!this.#going) return;
-    const failed = begin(handle, target);
+    const failed = begin(socket, handle, target);
     if (failed === null) this.#await(handle, target);
     else {
       handle.close();

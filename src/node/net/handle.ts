@@ -46,6 +46,15 @@ const SHORT = 16 * 1024;
 
 const NO_EVENTS: SocketEvents = {};
 
+/** What can be set for one socket: what a stack knows, and what it has to know before the SYN. */
+export interface SocketTcpOptions extends TcpOptions {
+  /**
+   * TCP Fast Open (RFC 7413): what is written before the connection is there goes along with the SYN, where the server gave a cookie before; else a
+   * cookie is asked for. The server may get it twice: for requests that may be repeated. Set before `connect` takes its way.
+   */
+  readonly fastOpen?: boolean;
+}
+
 /**
  * A connection of a stack in the shape of Node's own socket handles: starts and stops reading, finishes writes, keeps the process alive
  * while it has something to do. Each event that its owner hears is a turn of its own, in the async context that the handle was made in.
@@ -63,7 +72,7 @@ export class TcpHandle implements SocketEvents {
   /** A listener for any port accepted it. */
   isTransparent = false;
   /** What `setOptions` was told. */
-  options: TcpOptions = {};
+  options: SocketTcpOptions = {};
   readonly #home: Home;
   #resource: AsyncResource | null = null;
   #tcp: TcpSocket | null = null;
@@ -83,6 +92,8 @@ export class TcpHandle implements SocketEvents {
   #ended = false;
   #endTold = false;
 
+  /** Bytes of the first write that the stack was given with `connect`. */
+  #early = 0;
   #unsent: Piece[] = [];
   #sent: Done | null = null;
   #shut: (() => void) | null = null;
@@ -124,18 +135,25 @@ export class TcpHandle implements SocketEvents {
     this.#local = { address, port };
   }
 
-  /** Starts to connect. Where it cannot even start, the system call and the error that say so. */
-  connect(address: string, port: number): { syscall: string; error: ErrorName } | null {
+  /**
+   * Starts to connect. Where it cannot even start, the system call and the error that say so. `early`: the beginning of what will be the first write, for
+   * Fast Open.
+   */
+  connect(address: string, port: number, early: Uint8Array | null): { syscall: string; error: ErrorName } | null {
     this.enter();
     const { address: remoteAddress, mapped } = written(address);
     const local = this.#local;
     this.#mapped = mapped;
+    const { fastOpen = false, ...options } = this.options;
+    const data = fastOpen ? early : null;
     try {
       this.#tcp = this.#home.stack.connect({
         remoteAddress,
         remotePort: port,
         events: this,
-        options: this.options,
+        fastOpen,
+        options,
+        ...(data !== null && { data }),
         ...(local !== null && { localAddress: written(local.address).address, localPort: local.port }),
       });
     } catch (thrown) {
@@ -145,6 +163,7 @@ export class TcpHandle implements SocketEvents {
       return { syscall: bound ? 'bind' : 'connect', error };
     }
     this.#connecting = true;
+    if (data !== null) this.#early = Math.min(data.length, this.#tcp.unacknowledged);
     if (this.#noDelay) this.#tcp.setNoDelay(true);
     if (this.#keepAlive !== null) this.setKeepAlive(this.#keepAlive.on, this.#keepAlive.delay);
     this.#review();
@@ -178,7 +197,7 @@ export class TcpHandle implements SocketEvents {
       return;
     }
     this.bytesWritten += bytes.length;
-    this.#unsent.push({ bytes, copy });
+    this.#queue({ bytes, copy });
     this.#sent = done;
     this.#send();
   }
@@ -190,11 +209,18 @@ export class TcpHandle implements SocketEvents {
       return;
     }
     for (const { bytes } of pieces) this.bytesWritten += bytes.length;
-    this.#unsent.push(...pieces);
+    for (const piece of pieces) this.#queue(piece);
     this.#sent = done;
     this.#tcp?.setCork(true);
     this.#send();
     this.#tcp?.setCork(false);
+  }
+
+  /** What went along with the SYN is the stack's already. */
+  #queue({ bytes, copy }: Piece): void {
+    const early = Math.min(this.#early, bytes.length);
+    this.#early -= early;
+    this.#unsent.push({ bytes: early > 0 ? bytes.subarray(early) : bytes, copy });
   }
 
   /** Bytes of a write that the stack has not taken yet. */
@@ -256,7 +282,7 @@ export class TcpHandle implements SocketEvents {
   }
 
   /** Before it connects, too. */
-  setOptions(options: TcpOptions): void {
+  setOptions(options: SocketTcpOptions): void {
     checkTcpOptions(options);
     this.options = { ...this.options, ...options };
     this.#tcp?.setOptions(options);

@@ -38,7 +38,7 @@ export class ListenHandle implements ServerHandle {
   }
 
   /** Starts to listen. Returns what went wrong. */
-  listen(text: string, port: number | 'any', backlog: number, ipv6Only: boolean): ErrorName | null {
+  listen(text: string, port: number | 'any', backlog: number, ipv6Only: boolean, fastOpen = 0): ErrorName | null {
     const { address, mapped } = written(text);
     // An IPv6 listener for every address hears IPv4 too, unless it does not want to (IPV6_V6ONLY).
     const dual = address.family === 6 && address.isUnspecified && !ipv6Only;
@@ -49,6 +49,7 @@ export class ListenHandle implements ServerHandle {
       this.#listener = this.#home.stack.listen({
         port,
         backlog,
+        fastOpen,
         ...(address.isUnspecified ? !dual && { family: address.family } : { address }),
       });
     } catch (error) {

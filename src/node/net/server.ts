@@ -45,6 +45,8 @@ export interface ListenSettings {
   readableAll?: boolean;
   writableAll?: boolean;
   signal?: AbortSignal;
+  /** Beyond node:net (`beyond.ts`). */
+  fastOpen?: number;
 }
 
 const DEFAULT_BACKLOG = 511;
@@ -94,14 +96,14 @@ export class Server extends EventEmitter {
     if (none || ('port' in settings && settings.port === undefined) || settings.port === null) settings.port = 0;
     // Beyond node:net (`beyond.ts`): a listener for any port of any address.
     if ((settings.port as unknown) === 'any') {
-      this._bind(null, 'any', backlog, settings.ipv6Only ?? false);
+      this._bind(null, 'any', backlog, settings);
       return this;
     }
     if (typeof settings.port === 'number' || typeof settings.port === 'string') {
       const port = checkPort(settings.port, 'options.port');
-      const { host, ipv6Only = false } = settings;
-      if (host) this._lookUp(host, port, backlog, ipv6Only);
-      else this._bind(null, port, backlog, ipv6Only);
+      const { host } = settings;
+      if (host) this._lookUp(host, port, backlog, settings);
+      else this._bind(null, port, backlog, settings);
       return this;
     }
     if (typeof settings.path === 'string') {
@@ -114,7 +116,7 @@ export class Server extends EventEmitter {
     throw invalidValue('options', 'is invalid', settings);
   }
 
-  private _lookUp(host: string, port: number, backlog: number, ipv6Only: boolean): void {
+  private _lookUp(host: string, port: number, backlog: number, settings: ListenSettings): void {
     const id = ++this._listeningId;
     const lookup = this[HOME].lookup ?? dns.lookup;
     lookup(
@@ -123,16 +125,17 @@ export class Server extends EventEmitter {
       ((error: Error | null, address: string) => {
         if (this._listeningId !== id) return;
         if (error) this.emit('error', error);
-        else this._bind(address, port, backlog, ipv6Only);
+        else this._bind(address, port, backlog, settings);
       }) as never,
     );
   }
 
   /** No address: every address, of both families where there are both. */
-  private _bind(address: string | null, port: number | 'any', backlog: number, ipv6Only: boolean): void {
+  private _bind(address: string | null, port: number | 'any', backlog: number, settings: ListenSettings): void {
+    const { ipv6Only = false, fastOpen = 0 } = settings;
     const handle = new ListenHandle(this[HOME]);
     const host = address ?? '::';
-    this._listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only), host, port === 'any' ? 0 : port);
+    this._listenOn(handle, (h) => h.listen(host, port, backlog, ipv6Only, fastOpen), host, port === 'any' ? 0 : port);
   }
 
   private _listenOn<H extends ServerHandle>(
