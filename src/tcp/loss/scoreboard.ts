@@ -17,7 +17,8 @@ export interface AckResult {
   retransmitted: boolean;
 }
 
-const LEAST_SLOTS = 4;
+/** A SYN; text, and FIN: short connections need no more. */
+const LEAST_SLOTS = 2;
 /** A queue that becomes empty gives its records back where it has more, and used less than a quarter of them since it was empty last. */
 const KEPT_SLOTS = 256;
 /**
