@@ -10,8 +10,8 @@ import { createNet } from './net/create-net.ts';
 export type { TcpInfo } from '../stack/tcp-info.ts';
 export type { TcpOptions } from '../stack/tcp-options.ts';
 export type { BacklogInfo, BeyondListenOptions, BeyondServer, BeyondSocket } from './net/beyond.ts';
-export type { SocketTcpOptions } from './net/handle.ts';
 export { createNet, type Net, type NetOptions } from './net/create-net.ts';
+export type { SocketTcpOptions } from './net/handle.ts';
 
 // Open sockets keep the process alive, not what a closed one leaves behind (TIME-WAIT).
 /** The stack of what is imported directly: `connections()` lists what there is. */
