@@ -21,8 +21,9 @@ export const RULES = [
   {
     name: 'Linux leaves the text of a SYN,ACK',
     explains: (s, before) =>
-      s.state === 'SYN-SENT' &&
-      has(s, SYN | ACK) &&
+      // Also of one that answers ours, when SYNs cross.
+      (s.state === 'SYN-SENT' || (s.state === 'SYN-RECEIVED' && has(s, ACK))) &&
+      has(s, SYN) &&
       s.bytes > 0 &&
       (apartFromAck(s.kernel, s.ours) ||
         (apartFromAck(withoutText(s.kernel), withoutText(s.ours)) && isHeldBack([...before, s]))),
@@ -204,7 +205,10 @@ function withoutText(answer) {
 const LATE = 900_000;
 
 /** Whether anything but the application could make text, or the FIN behind it, wait. */
-function isHeldBack(steps) {
+function isHeldBack(all) {
+  // Of the connection that there is now.
+  const fresh = all.findLastIndex((s) => s.state === 'LISTEN' || s.state === 'CLOSED');
+  const steps = all.slice(Math.max(0, fresh));
   const sends = steps.filter((s) => s.call === 'send');
   if (sends.length === 0) return false;
   const segments = steps.filter(isSegment);
@@ -220,7 +224,9 @@ function isHeldBack(steps) {
   // Text that nobody acknowledged seems lost; or it was, when the ACK came as late as a time-out.
   return sends.some((s) => {
     const later = steps.slice(steps.indexOf(s) + 1);
-    const ack = later.find((b) => isSegment(b) && has(b, ACK) && b.ackAt === 0 && b.seqAt === 0);
+    // A SYN or RST is challenged, and its ACK not looked at.
+    const takes = (b) => isSegment(b) && has(b, ACK) && !has(b, SYN) && !has(b, RST) && b.ackAt === 0 && b.seqAt === 0;
+    const ack = later.find(takes);
     return later.length > 0 && (ack === undefined || ack.at - s.at > LATE);
   });
 }
