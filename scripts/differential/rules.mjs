@@ -146,7 +146,9 @@ export const RULES = [
   {
     name: 'Linux takes a FIN that text has passed',
     explains: (s, before) =>
-      s.state === 'ESTABLISHED' && has(s, FIN) && before.some((b) => isSegment(b) && has(b, FIN) && b.bytes > 0),
+      s.state === 'ESTABLISHED' &&
+      has(s, FIN) &&
+      before.some((b) => isSegment(b) && b.bytes > 0 && (has(b, FIN) || end(b) >= end(s))),
   },
   {
     name: 'Linux resets a connection on text behind its FIN',
