@@ -11,7 +11,7 @@ import {
 } from '../wire/ethernet.ts';
 import { buildIcmpError, fillIcmpChecksum, icmpErrorLength, icmpProtocol } from '../wire/icmp.ts';
 import { buildIp, ipHeaderLength, parseIp } from '../wire/ip.ts';
-import { ICMPV6, IpHeader, TRUST_CHECKSUM } from '../wire/ip-header.ts';
+import { ICMPV6, IpHeader, TCP, TRUST_CHECKSUM, UDP } from '../wire/ip-header.ts';
 import { buildNeighbor, isNeighborDiscovery, NDP_LENGTH, parseNeighbor, solicitedNodeGroup } from '../wire/ndp.ts';
 import type { Device, Frame, FrameSink, Offload } from './device.ts';
 import { type Neighbor, Neighbors } from './neighbors.ts';
@@ -195,6 +195,9 @@ export class Ethernet implements Device {
 
   /** True where the packet was neighbor discovery. */
   #neighborArrives(frame: Frame, now: number): boolean {
+    // What is TCP or UDP needs no second reading: the stack parses it.
+    const next = frame.bytes[frame.offset + 6]!;
+    if (next === TCP || next === UDP) return false;
     const header = this.#header;
     if (parseIp(frame.bytes, frame.offset, frame.length, header) !== null) return false;
     if (!isNeighborDiscovery(header, frame.bytes)) return false;
