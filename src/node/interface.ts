@@ -35,6 +35,10 @@ const IFINFOMSG = 16;
 const RTATTR_U32 = 8;
 
 const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
+
+/** ms between two looks at an interface that is about to run. */
+const LOOK_AGAIN = 1;
 
 const RTF_UP = 0x1;
 
@@ -125,11 +129,29 @@ export class Interface {
   }
 
   up(): void {
+    const flags = this.#flags();
+    // The kernel wrote the flags where it wants to read them.
+    this.#view.setUint16(IFNAMSIZ, flags | IFF_UP, true);
+    this.#check(this.#ioctl(AF_INET, SIOCSIFFLAGS), 'bring up');
+  }
+
+  /**
+   * Waits, blocking, at most `patience` ms until an interface that is up runs. The kernel hears of the new carrier of a persistent interface
+   * a moment after it was opened, and until then throws away what is sent through it.
+   */
+  awaitRunning(patience: number): void {
+    const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    for (let waited = 0; waited < patience; waited += LOOK_AGAIN) {
+      const flags = this.#flags();
+      if ((flags & IFF_UP) === 0 || (flags & IFF_RUNNING) !== 0) return;
+      Atomics.wait(sleeper, 0, 0, LOOK_AGAIN);
+    }
+  }
+
+  #flags(): number {
     this.#named();
     this.#check(this.#ioctl(AF_INET, SIOCGIFFLAGS), 'read the flags of');
-    // The kernel wrote the flags where it wants to read them.
-    this.#view.setUint16(IFNAMSIZ, this.#view.getUint16(IFNAMSIZ, true) | IFF_UP, true);
-    this.#check(this.#ioctl(AF_INET, SIOCSIFFLAGS), 'bring up');
+    return this.#view.getUint16(IFNAMSIZ, true);
   }
 
   /** Gives the interface an address; the route to its subnet comes with it. */

@@ -47,6 +47,9 @@ const BATCH = 64;
 /** A second: beyond that one may as well never sleep. µs. */
 const MAX_SPIN = 1_000_000;
 
+/** How long an interface may take to carry packets once it is open; it is a millisecond or less. ms. */
+const CARRIER_PATIENCE = 100;
+
 /** Frames of the arena: one is being read, the stack builds a few at a time. */
 const SLOTS = 16;
 
@@ -129,6 +132,7 @@ function openInterface(options: TunOptions, linkHeader: number): TunDevice {
       link.up();
     }
     for (const route of routes) link.addRoute(route);
+    link.awaitRunning(CARRIER_PATIENCE);
     const clock = options.clock ?? defaultClock();
     return new TunDevice(system, fd, link.name, leave ? link.mtu() : mtu, vnetHeader, clock, spin, linkHeader);
   } catch (error) {

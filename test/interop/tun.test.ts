@@ -274,9 +274,11 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
       expect([frames, calls]).toEqual([1, 1]);
       return (user + system) / 1000;
     };
-    // CPU in the half second that begins a tenth after the packet, ms: a thousandth is over by then, a second is not.
-    expect(await busy(1000)).toBeLessThan(100);
-    expect(await busy(1_000_000)).toBeGreaterThan(200);
+    // CPU in the half second that begins a tenth after the packet, ms: a thousandth is over by then, a second is not. On a busy machine
+    // spinning gets less than a core.
+    const asleep = await busy(1000);
+    const spinning = await busy(1_000_000);
+    expect(spinning, `${asleep} ms asleep`).toBeGreaterThan(2 * asleep + 25);
   });
 
   it('reads on where the MTU grows under it', async () => {
