@@ -9,8 +9,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { readArguments } from '../scripts/command-line.mjs';
 import { countedPair } from './lib/counted-tun.mjs';
 import { digits } from './lib/statistics.mjs';
 
@@ -206,13 +206,11 @@ async function main({ update, json }) {
   return over > 0 ? 1 : 0;
 }
 
-const { values } = parseArgs({
-  options: {
-    update: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    measure: { type: 'string' },
-    what: { type: 'string' },
-  },
+const { values } = readArguments(import.meta.url, {
+  update: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  measure: { type: 'string' },
+  what: { type: 'string' },
 });
 if (values.measure !== undefined) console.log(JSON.stringify(await measure(values.measure, values.what)));
 else process.exitCode = await main(values);

@@ -6,16 +6,14 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { readArguments, whole } from '../scripts/command-line.mjs';
 
-const { values } = parseArgs({
-  options: {
-    dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
-    count: { type: 'string', default: '100000' },
-    'at-once': { type: 'string', default: '50' },
-  },
+const { values } = readArguments(import.meta.url, {
+  dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
+  count: { type: 'string', default: '100000' },
+  'at-once': { type: 'string', default: '50' },
 });
 /** What V8 keeps of code and feedback grows for a while, whatever runs. A leaked connection would be kilobytes. */
 const LEFT = 20;
@@ -44,7 +42,7 @@ async function cycles(count) {
   const worker = async () => {
     while (count-- > 0) await cycle();
   };
-  await Promise.all(Array.from({ length: Number(values['at-once']) }, worker));
+  await Promise.all(Array.from({ length: whole(values, 'at-once') }, worker));
 }
 
 /** Bytes: the heap, and what lies outside of it. TIME-WAIT is over, as it would be a minute later. */
@@ -61,7 +59,7 @@ async function settled() {
 const show = (bytes) => `${(bytes / 1024).toFixed(0).padStart(7)} KiB`;
 await cycles(WARM_UP);
 const before = await settled();
-const count = Number(values.count);
+const count = whole(values, 'count');
 console.log(`${'connections'.padStart(11)}  heap        outside`);
 console.log(`${`${WARM_UP}`.padStart(11)} ${show(before.heapUsed)} ${show(before.external)}   the start`);
 let after = before;

@@ -2,8 +2,9 @@
 // The same seed, the same table.
 // `--short`: a tenth of the time.
 import { capacity, goodputBounds, measureGoodput } from '../dist/sim/index.js';
+import { readArguments } from '../scripts/command-line.mjs';
 
-const short = process.argv.includes('--short');
+const { short } = readArguments(import.meta.url, { short: { type: 'boolean', default: false } }).values;
 const seconds = short ? 12 : 120;
 const warm = short ? 5 : 20;
 const cases = [];

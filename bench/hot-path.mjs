@@ -6,15 +6,13 @@
 // Ends with 1 where a function of ours was deoptimized after the warm-up.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments, whole } from '../scripts/command-line.mjs';
 
-const { values } = parseArgs({
-  options: {
-    dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
-    warm: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '5' },
-    gso: { type: 'string' },
-  },
+const { values } = readArguments(import.meta.url, {
+  dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
+  warm: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '5' },
+  gso: { type: 'string' },
 });
 const MARK = '--- warm ---';
 
@@ -121,11 +119,11 @@ async function play(gso) {
   const early = stream(true);
   await early.run(() => early.bytes > 5 * 2 ** 30);
   const measured = gso ? early : stream(false);
-  await measured.run(seconds(Number(values.warm)));
+  await measured.run(seconds(whole(values, 'warm')));
   console.log(MARK);
   const before = measured.segments();
   measured.bytes = 0;
-  await measured.run(seconds(Number(values.seconds)));
+  await measured.run(seconds(whole(values, 'seconds')));
   console.log(JSON.stringify({ segments: measured.segments() - before, bytes: measured.bytes }));
   process.exit(0);
 }

@@ -8,10 +8,11 @@
 //
 // `--gso`: frames of up to 64 KiB, whose checksums nobody computes, unless `--sums`. Says one line of JSON. Nothing of the kernel's TCP is in it, and no device: the cost of the protocol itself.
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments, whole } from '../scripts/command-line.mjs';
 
-const { values, positionals } = parseArgs({
-  options: {
+const { values, positionals } = readArguments(
+  import.meta.url,
+  {
     dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
     seconds: { type: 'string', default: '2' },
     count: { type: 'string' },
@@ -19,8 +20,8 @@ const { values, positionals } = parseArgs({
     sums: { type: 'boolean', default: false },
     six: { type: 'boolean', default: false },
   },
-  allowPositionals: true,
-});
+  true,
+);
 const load = (path) => import(pathToFileURL(`${values.dist}/${path}`).href);
 const [{ Stack }, { linux }, { Pair }, { NodeHost }, { IpAddress }] = await Promise.all([
   load('stack/stack.js'),
@@ -268,7 +269,7 @@ async function rest() {
 
 /** Bytes for each of many idle established connections; both ends are here: half of it is one end's. */
 async function idle() {
-  const count = Number(values.count ?? 20_000);
+  const count = values.count === undefined ? 20_000 : whole(values, 'count');
   const kept = [];
   const before = held();
   const keep = (socket) => kept.push(socket);
@@ -297,7 +298,7 @@ function tupleOf(i) {
 async function timeWait() {
   const { TimeWaitTable } = await load('stack/time-wait.js');
   const { HalfSipHash } = await load('stack/half-siphash.js');
-  const count = Number(values.count ?? 1_000_000);
+  const count = values.count === undefined ? 1_000_000 : whole(values, 'count');
   const before = held();
   const table = new TimeWaitTable(new HalfSipHash(new Uint8Array(8).fill(7)), count);
   let worst = 0;
@@ -323,7 +324,7 @@ async function timeWait() {
 async function halfOpen() {
   const { HalfOpenTable } = await load('stack/half-open.js');
   const { HalfSipHash } = await load('stack/half-siphash.js');
-  const count = Number(values.count ?? 1_000_000);
+  const count = values.count === undefined ? 1_000_000 : whole(values, 'count');
   const before = held();
   const table = new HalfOpenTable(new HalfSipHash(new Uint8Array(8).fill(7)));
   const record = {
@@ -348,7 +349,7 @@ async function tables() {
   const { HalfSipHash } = await load('stack/half-siphash.js');
   const { TupleTable } = await load('stack/tuple-table.js');
   const { TimerQueue } = await load('stack/timer-queue.js');
-  const count = Number(values.count ?? 1_000_000);
+  const count = values.count === undefined ? 1_000_000 : whole(values, 'count');
   const demux = new Demux(new Uint8Array(8).fill(7));
   const local = IpAddress.parse('10.0.0.1');
   const remotes = Array.from({ length: (count >>> 15) + 1 }, (_, i) => IpAddress.v4(0x0b000000 + i));
@@ -438,7 +439,7 @@ function median(rounds) {
 
 /** What very many connections that do nothing cost those that do something: figures of the empty stacks, then of the full ones. */
 async function million() {
-  const count = Number(values.count ?? 1_000_000);
+  const count = values.count === undefined ? 1_000_000 : whole(values, 'count');
   const measure = async () => {
     const rounds = [];
     for (let i = 0; i < 5; i++) rounds.push({ ...(await streamFor(1, 7000)), ...(await askFor(1, 7001)) });
@@ -468,7 +469,7 @@ async function million() {
 
 /** CPU of idle connections whose keep-alive timers are armed, %. */
 async function keepAlive() {
-  const count = Number(values.count ?? 100_000);
+  const count = values.count === undefined ? 100_000 : whole(values, 'count');
   const kept = [];
   const keep = (socket) => {
     socket.setKeepAlive(true);

@@ -4,9 +4,10 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { describeFault, runCampaign, shrinkCampaign } from '../dist/sim/index.js';
+import { MUTATIONS } from '../dist/sim/scenarios/mutations.js';
+import { readArguments, refuse, whole } from './command-line.mjs';
 
 const BATCH = 50;
 /** Seeds that are shrunk, of those that fail. */
@@ -41,23 +42,20 @@ function run(seed) {
 }
 
 async function lead() {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '10000' },
-      first: { type: 'string', default: '1' },
-      jobs: { type: 'string', default: String(availableParallelism()) },
-      state: { type: 'string' },
-      mutate: { type: 'string' },
-    },
+  const { values } = readArguments(import.meta.url, {
+    seeds: { type: 'string', default: '10000' },
+    first: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
+    state: { type: 'string' },
+    mutate: { type: 'string' },
   });
-  const [seeds, first, jobs] = [values.seeds, values.first, values.jobs].map(Number);
-  if (![seeds, first, jobs].every(Number.isInteger) || seeds < 1 || jobs < 1) {
-    console.error('--seeds, --first and --jobs take whole numbers');
-    process.exit(2);
-  }
+  const [seeds, first, jobs] = [whole(values, 'seeds'), whole(values, 'first', 0), whole(values, 'jobs')];
   const mutation = values.mutate ?? null;
+  const mutations = MUTATIONS.map(({ name }) => name);
+  if (mutation !== null && !mutations.includes(mutation))
+    refuse(`--mutate ${mutation}: one of ${mutations.join(', ')}`);
   const state = { next: first, sums: {}, complaints: [] };
-  if (values.state && existsSync(values.state)) Object.assign(state, JSON.parse(readFileSync(values.state, 'utf8')));
+  if (values.state && existsSync(values.state)) Object.assign(state, stateIn(values.state));
   const end = first + seeds;
   const begun = state.next;
   const started = performance.now();
@@ -89,6 +87,14 @@ async function lead() {
     console.log(`\nseed ${seed} fails with ${least}; saved to ${file}: synfin scenario ${file} draws it`);
     for (const fault of faults) console.log(`  ${describeFault(fault)}`);
     for (const complaint of found.complaints) console.log(`  → ${complaint}`);
+  }
+
+  function stateIn(file) {
+    try {
+      return JSON.parse(readFileSync(file, 'utf8'));
+    } catch {
+      refuse(`--state ${file} holds no state of a campaign: name another file, or remove it`);
+    }
   }
 
   async function work() {

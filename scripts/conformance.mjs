@@ -3,7 +3,7 @@
 // table with tabs: path, class, group, needed (yes or opt). Without one every .pkt file of the directory runs.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments, refuse, whole } from './command-line.mjs';
 
 const { board, groupOf, judge, junit, PROFILES, readList } = await import(
   process.env.SYNFIN_DIST ?? '../dist/packetdrill/index.js'
@@ -18,17 +18,15 @@ const SUITES = {
 /** What the suites' own runners define (`-D`): the cookie is that of the key which google's tests set. */
 const VARIABLES = { TFO_COOKIE: '3021b9d889017eeb', CODE: 'host_unreachable' };
 
-const { values } = parseArgs({
-  options: {
-    freebsd: { type: 'string' },
-    google: { type: 'string' },
-    gvisor: { type: 'string' },
-    list: { type: 'string', multiple: true, default: [] },
-    json: { type: 'string' },
-    junit: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    failures: { type: 'boolean', default: false },
-  },
+const { values } = readArguments(import.meta.url, {
+  freebsd: { type: 'string' },
+  google: { type: 'string' },
+  gvisor: { type: 'string' },
+  list: { type: 'string', multiple: true, default: [] },
+  json: { type: 'string' },
+  junit: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  failures: { type: 'boolean', default: false },
 });
 
 /** The rows of the list that belongs to a suite: by its name, or because its first path is there; without one all there is. */
@@ -53,13 +51,14 @@ function run(suite, directory, path) {
   return judge(path, readFileSync(file, 'utf8'), {
     config: PROFILES[profile],
     family: path.includes('ipv6') ? 6 : 4,
-    seed: Number(values.seed),
+    seed,
     defined: new Set(defined),
     ...(tolerance !== undefined && { tolerance }),
     variables: VARIABLES,
   });
 }
 
+const seed = whole(values, 'seed', 0);
 const started = performance.now();
 const results = [];
 for (const suite of Object.keys(SUITES)) {
@@ -70,8 +69,7 @@ for (const suite of Object.keys(SUITES)) {
   }
 }
 if (results.length === 0) {
-  console.error('nothing to run: name a checkout with --freebsd, --google or --gvisor');
-  process.exit(2);
+  refuse('nothing to run: name a checkout with --freebsd, --google or --gvisor');
 }
 for (const line of board(results)) console.log(line);
 if (values.failures) {

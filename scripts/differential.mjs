@@ -1,6 +1,7 @@
 // npm run differential -- [--sequences N] [--seed S] [--show N]: the same seeded sequences of segments and calls against Linux's TCP, over TUN, and
 // ours, in virtual time; what each answers is compared by the fields that tell of its state. Needs root, and nothing but Node and the kernel.
-import { parseArgs } from 'node:util';
+
+import { readArguments, whole } from './command-line.mjs';
 import { Kernel } from './differential/kernel.mjs';
 import { play } from './differential/ours.mjs';
 import { peerAddress } from './differential/packet.mjs';
@@ -10,21 +11,15 @@ import { describe, Sequence } from './differential/sequence.mjs';
 /** Played side by side. */
 const AT_ONCE = 1000;
 
-const { values } = parseArgs({
-  options: {
-    sequences: { type: 'string', default: '10000' },
-    seed: { type: 'string', default: '1' },
-    show: { type: 'string', default: '1' },
-    only: { type: 'string' },
-  },
+const { values } = readArguments(import.meta.url, {
+  sequences: { type: 'string', default: '10000' },
+  seed: { type: 'string', default: '1' },
+  show: { type: 'string', default: '1' },
+  only: { type: 'string' },
 });
-const total = Number(values.sequences);
-const seed = Number(values.seed);
-const show = Number(values.show);
-if (!Number.isInteger(total) || total < 1 || !Number.isInteger(seed) || !Number.isInteger(show)) {
-  console.error('--sequences, --seed and --show take whole numbers');
-  process.exit(2);
-}
+const total = whole(values, 'sequences');
+const seed = whole(values, 'seed', 0);
+const show = whole(values, 'show', 0);
 
 const started = performance.now();
 const kernel = new Kernel();

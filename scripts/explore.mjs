@@ -1,17 +1,14 @@
 // npm run explore -- [--states N] [--depth N]: every order of calls, deliveries, losses, duplicates and timers, for small configurations, on the real
 // code; then with a rule taken out, where it has to find the damage.
-import { parseArgs } from 'node:util';
 import { CONFIGURATIONS, explore, UNREACHABLE } from '../dist/sim/explore.js';
 import { STATE_NAMES, TRANSITIONS } from '../dist/tcp/state.js';
+import { readArguments, whole } from './command-line.mjs';
 
-const { values } = parseArgs({
-  options: { states: { type: 'string', default: '200000' }, depth: { type: 'string', default: '60' } },
+const { values } = readArguments(import.meta.url, {
+  states: { type: 'string', default: '200000' },
+  depth: { type: 'string', default: '60' },
 });
-const [states, depth] = [Number(values.states), Number(values.depth)];
-if (![states, depth].every((n) => Number.isInteger(n) && n > 0)) {
-  console.error('--states and --depth take whole numbers');
-  process.exit(2);
-}
+const [states, depth] = [whole(values, 'states'), whole(values, 'depth')];
 
 const taken = new Set();
 let violations = 0;

@@ -1,27 +1,24 @@
 // npm run fuzz -- [--frames N] [--seed N]: random and mutated frames into a stack, 10 million unless told otherwise.
 // npm run fuzz -- --guided wire|stack [--executions N] [--seconds N] [--seed N]: guided by coverage, from captures and traces; --replay FILE runs what failed.
-import { parseArgs } from 'node:util';
 import { FrameFuzz } from '../dist/sim/index.js';
+import { readArguments, refuse, whole } from './command-line.mjs';
 import { guided } from './fuzz/run.mjs';
 
 const PER_SEED = 1_000_000;
 
-const { values } = parseArgs({
-  options: {
-    frames: { type: 'string', default: '10000000' },
-    seed: { type: 'string', default: '1' },
-    guided: { type: 'string' },
-    executions: { type: 'string' },
-    seconds: { type: 'string' },
-    replay: { type: 'string' },
-  },
+const { values } = readArguments(import.meta.url, {
+  frames: { type: 'string', default: '10000000' },
+  seed: { type: 'string', default: '1' },
+  guided: { type: 'string' },
+  executions: { type: 'string' },
+  seconds: { type: 'string' },
+  replay: { type: 'string' },
 });
+const frames = whole(values, 'frames');
+const first = whole(values, 'seed', 0);
 if (values.guided !== undefined) process.exit(await guided(values));
-const frames = Number(values.frames);
-const first = Number(values.seed);
-if (!Number.isInteger(frames) || frames < 1 || !Number.isInteger(first)) {
-  console.error('--frames and --seed take whole numbers');
-  process.exit(2);
+for (const option of ['executions', 'seconds', 'replay']) {
+  if (values[option] !== undefined) refuse(`--${option} goes with --guided wire or --guided stack`);
 }
 
 const started = performance.now();

@@ -7,11 +7,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readArguments, refuse, whole } from './command-line.mjs';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { values, positionals } = readArguments(
+  import.meta.url,
+  {
     list: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
     node: { type: 'string', default: process.execPath },
@@ -22,14 +22,14 @@ const { values, positionals } = parseArgs({
     stock: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
-});
+  true,
+);
 const [dir] = positionals;
 if (dir === undefined || !existsSync(join(dir, 'test/common/index.js'))) {
-  console.error(
-    "usage: npm run node-suite -- DIR [--list FILE…] [--json OUT] [--node BIN]\nDIR must hold Node's test/common.",
-  );
-  process.exit(2);
+  refuse(`${dir ?? 'DIR is missing: it'} must hold Node's test/common (--help says more)`);
 }
+const [jobs, timeout] = [whole(values, 'jobs'), whole(values, 'timeout')];
+if (!existsSync(values.node)) refuse(`--node ${values.node}: there is no such program`);
 const suite = resolve(dir);
 const root = process.env.SYNFIN_ROOT ?? fileURLToPath(new URL('../dist', import.meta.url));
 const hook = fileURLToPath(new URL('./node-suite-hook.cjs', import.meta.url));
@@ -87,7 +87,7 @@ function run(test, worker) {
     const timer = setTimeout(() => {
       late = true;
       stop();
-    }, Number(values.timeout) * 1000);
+    }, timeout * 1000);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       stop();
@@ -117,7 +117,7 @@ async function runAll(tests) {
   const work = async (worker) => {
     for (let t = parallel.shift(); t !== undefined; t = parallel.shift()) tell(await run(t, worker));
   };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, (_, i) => work(i + 1)));
+  await Promise.all(Array.from({ length: jobs }, (_, i) => work(i + 1)));
   left = left.filter(isSequential);
   for (const t of left) tell(await run(t, 0));
   return results;

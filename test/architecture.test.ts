@@ -49,6 +49,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   'test/tcp/urgent.test.ts': 'both ends of urgent data',
   'test/web/min-names.test.ts': 'the interface of the built file',
   'test/web/min.test.ts': 'the tests of synfin/web on its built file',
+  'test/scripts.test.ts': 'what the scripts and benchmarks are told',
   'test/stack/fairness.test.ts': 'many streams through one stack',
   'test/stack/memory.test.ts': 'the bytes of a connection that rests',
   'test/node/net/net.test.ts': 'synfin/net as its users meet it',
