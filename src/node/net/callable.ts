@@ -10,8 +10,11 @@ export function callable<C extends abstract new (...args: never[]) => object>(
 ): C & ((...args: ConstructorParameters<C>) => InstanceType<C>) {
   const { prototype, name } = Class;
   function Constructor(this: unknown, ...args: unknown[]): unknown {
-    if (new.target !== undefined) return Reflect.construct(Class, args, new.target);
-    if (!(this instanceof Constructor)) return Reflect.construct(Class, args, Constructor);
+    // Not with `Constructor` as its `new.target`: V8 gives objects of such a function, which is no class, a hidden class each, and what works on
+    // them finds every property as if for the first time.
+    if (new.target !== undefined)
+      return Reflect.construct(Class, args, new.target === Constructor ? Class : new.target);
+    if (!(this instanceof Constructor)) return Reflect.construct(Class, args);
     (setUp as (self: unknown, ...args: unknown[]) => void)(this, ...args);
     return undefined;
   }
