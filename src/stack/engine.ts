@@ -20,10 +20,10 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
-import { Demux, portsWord } from './demux.ts';
+import { portsWord } from './demux.ts';
 import type { Dormancy } from './dormancy.ts';
 import { FastOpenCache } from './fast-open-cache.ts';
-import { HalfSipHash } from './half-siphash.ts';
+import { fewTables } from './few-tables.ts';
 import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
 import { transmitSegment } from './output.ts';
@@ -33,8 +33,7 @@ import { Paths } from './path-mtu.ts';
 import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import type { ConnectOptions } from './socket.ts';
-import { TimeWaitTable } from './time-wait.ts';
-import { TimerQueue } from './timer-queue.ts';
+import type { Tables } from './tables.ts';
 import { Warnings } from './warnings.ts';
 
 /** Linux's distance between the numbers of a connection in TIME-WAIT and those of the next one with its four-tuple. */
@@ -52,10 +51,10 @@ export class Engine implements Environment {
   readonly host: Host;
   readonly config: TcpConfig;
   readonly counters = new Counters();
-  readonly demux: Demux<Connection>;
+  readonly demux: Tables['demux'];
   readonly listeners = new Listeners();
-  readonly timers = new TimerQueue<Connection>();
-  readonly timeWait: TimeWaitTable;
+  readonly timers: Tables['timers'];
+  readonly timeWait: Tables['timeWait'];
   /** What idle connections are kept as, and what makes them so. */
   readonly dormant: DormantTcbs | null;
   readonly dormancy: Dormancy | null;
@@ -105,9 +104,11 @@ export class Engine implements Environment {
       return bytes;
     };
     this.#isn = new IsnGenerator(secret(32));
-    this.demux = new Demux(secret(8));
-    this.timeWait = new TimeWaitTable(new HalfSipHash(secret(8)), config.tcp_max_tw_buckets);
-    this.passive = new PassiveOpens(this, new HalfSipHash(secret(8)), secret(48));
+    const tables = (parts.tables ?? fewTables)(secret, config.tcp_max_tw_buckets);
+    this.demux = tables.demux;
+    this.timers = tables.timers;
+    this.timeWait = tables.timeWait;
+    this.passive = new PassiveOpens(this, tables.halfOpen, secret(48));
     this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
     this.dormant = parts.dormant?.(this) ?? null;

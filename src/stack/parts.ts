@@ -3,6 +3,8 @@ import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { Dormancy } from './dormancy.ts';
 import type { Engine } from './engine.ts';
+import { manyTables } from './many-tables.ts';
+import type { MakeTables } from './tables.ts';
 import { Udp, type UdpHome } from './udp.ts';
 
 /** What a stack can do without. `Stack` has all of it, `LeanStack` what it is given: a bundle for a page has no more than it names. */
@@ -11,6 +13,8 @@ export interface Parts {
   readonly congestion?: MoreCongestion;
   /** `Stack.bind`. */
   readonly udp?: (home: UdpHome) => Udp;
+  /** What connections are kept in. Without: `few-tables.ts`. */
+  readonly tables?: MakeTables;
   /** Idle connections as records; neither or both. */
   readonly dormant?: (env: Environment) => DormantTcbs;
   readonly dormancy?: (engine: Engine) => Dormancy;
@@ -28,4 +32,7 @@ export const dormancy: Parts = {
   dormancy: (engine) => new Dormancy(engine.config.restAfter, engine),
 };
 
-export const ALL_PARTS: Parts = { ...bbr, ...udp, ...dormancy };
+/** Tables that are as fast with a million connections as with one. */
+export const many: Parts = { tables: manyTables };
+
+export const ALL_PARTS: Parts = { ...bbr, ...udp, ...dormancy, ...many };

@@ -19,18 +19,17 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import type { Seq } from '../wire/seq.ts';
 import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
-import { HalfOpenTable } from './half-open.ts';
-import type { HalfSipHash } from './half-siphash.ts';
 import type { Listener } from './listener.ts';
 import { transmitSegment } from './output.ts';
 import type { Port } from './port.ts';
+import type { Tables } from './tables.ts';
 
 /**
  * From a SYN for a listener to a connection. In between there is a record, or under a flood of SYNs nothing but a cookie; with each segment
  * a TCB is made of it, so that RFC 9293 §3.10.7's code is the same for all. The third segment of the handshake makes it a connection.
  */
 export class PassiveOpens {
-  readonly table: HalfOpenTable;
+  readonly table: Tables['halfOpen'];
   readonly #engine: Engine;
   readonly #cookies: SynCookies;
   readonly #ownKey: Uint8Array;
@@ -43,9 +42,9 @@ export class PassiveOpens {
   readonly #reply = new Segment();
 
   /** `key`: 48 secret bytes. */
-  constructor(engine: Engine, hash: HalfSipHash, key: Uint8Array) {
+  constructor(engine: Engine, table: Tables['halfOpen'], key: Uint8Array) {
     this.#engine = engine;
-    this.table = new HalfOpenTable(hash);
+    this.table = table;
     this.#cookies = new SynCookies(key.subarray(0, 32));
     this.#ownKey = key.subarray(32, 48);
     this.#fastOpenCookies = this.#keyed();
