@@ -11,8 +11,8 @@ import type { IpAddress } from '../wire/address.ts';
 import type { Engine } from './engine.ts';
 import type { Listener } from './listener.ts';
 import type { Port } from './port.ts';
-import type { SocketEvents, TcpSocket } from './socket.ts';
-import { type TcpInfo, tcpInfo } from './tcp-info.ts';
+import { partOf, type SocketEvents, type TcpSocket } from './socket.ts';
+import type { TcpInfo } from './tcp-info.ts';
 import { checkTcpOptions, type TcpOptions } from './tcp-options.ts';
 
 const NO_EVENTS: SocketEvents = {};
@@ -284,7 +284,8 @@ export class Connection implements TcpSocket {
   }
 
   info(): TcpInfo {
-    return tcpInfo(this.look(), STATE_NAMES[this.state], this.#engine.now());
+    const inspection = partOf(this.#engine.parts.inspection, 'inspection');
+    return inspection.info(this.look(), STATE_NAMES[this.state], this.#engine.now());
   }
 
   get urgent(): number {

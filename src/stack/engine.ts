@@ -12,7 +12,7 @@ import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
 import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
-import { thaw } from '../tcp/time-wait.ts';
+import { freeze, thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
@@ -34,7 +34,7 @@ import type { Port } from './port.ts';
 import { Slabs } from './slabs.ts';
 import type { ConnectOptions } from './socket.ts';
 import type { Tables } from './tables.ts';
-import { Warnings } from './warnings.ts';
+import type { Warnings } from './warnings.ts';
 
 /** Linux's distance between the numbers of a connection in TIME-WAIT and those of the next one with its four-tuple. */
 const BEYOND_OLD = 65_537;
@@ -63,7 +63,8 @@ export class Engine implements Environment {
   readonly fastOpen: FastOpenCache;
   readonly paths: Paths;
   readonly pathMetrics = ({ remoteAddress }: FourTuple) => this.paths.metrics(remoteAddress);
-  readonly warnings = new Warnings();
+  readonly warnings: Warnings | null;
+  readonly parts: Parts;
   readonly congestion: MoreCongestion;
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
@@ -111,6 +112,8 @@ export class Engine implements Environment {
     this.passive = new PassiveOpens(this, tables.halfOpen, secret(48));
     this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
+    this.warnings = parts.warnings?.() ?? null;
+    this.parts = parts;
     this.dormant = parts.dormant?.(this) ?? null;
     this.dormancy = parts.dormancy?.(this) ?? null;
     if (this.dormancy !== null) this.clocks.push(this.dormancy);
@@ -399,7 +402,7 @@ export class Engine implements Environment {
     if (state <= LISTEN || state === TIME_WAIT) return;
     if (this.#orphans >= this.config.tcp_max_orphans) {
       this.counters.TCPAbortOnMemory++;
-      this.warnings.add('too many orphans', this.config.tcp_max_orphans, this.now());
+      this.warnings?.add('too many orphans', this.config.tcp_max_orphans, this.now());
       abort(connection.tcb, this.now());
       return;
     }
@@ -441,7 +444,7 @@ export class Engine implements Environment {
     else this.memoryPressure = before > 0 ? 1 : 0;
     if (before === this.memoryPressure) return;
     if (before === 0) this.counters.TCPMemoryPressures++;
-    if (this.memoryPressure === 2) this.warnings.add('out of memory', high, this.#now);
+    if (this.memoryPressure === 2) this.warnings?.add('out of memory', high, this.#now);
   }
 
   #forget(connection: Connection): void {
@@ -456,20 +459,9 @@ export class Engine implements Environment {
   }
 
   #wait(tcb: Tcb): void {
-    const kept = this.timeWait.add(tcb, {
-      sndNxt: tcb.sndNxt,
-      rcvNxt: tcb.rcvNxt,
-      rcvWnd: Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt)),
-      rcvWindScale: tcb.rcvWindScale,
-      timestamps: tcb.timestamps,
-      tsRecent: tcb.tsRecent,
-      tsOffset: tcb.tsOffset,
-      closeAt: tcb.closeAt,
-      lastInvalidAck: tcb.lastInvalidAck,
-    });
-    if (kept) return;
+    if (this.timeWait.add(tcb, freeze(tcb))) return;
     this.counters.TCPTimeWaitOverflow++;
-    this.warnings.add('time-wait overflow', this.config.tcp_max_tw_buckets, this.#now);
+    this.warnings?.add('time-wait overflow', this.config.tcp_max_tw_buckets, this.#now);
     this.trace?.state(tcb, TIME_WAIT, CLOSED, 'timeout', this.#now);
   }
 
@@ -489,7 +481,7 @@ export class Engine implements Environment {
   /** Someone must hear something, and it is not the moment. */
   #arrange(): void {
     if (this.#delivering) return;
-    if ((this.#heard.length > 0 || this.#answering.length > 0 || this.warnings.pending) && !this.#soon) {
+    if ((this.#heard.length > 0 || this.#answering.length > 0 || this.warnings?.pending) && !this.#soon) {
       this.#soon = true;
       this.host.soon(this.#turn);
     }
@@ -509,7 +501,7 @@ export class Engine implements Environment {
         else if (!one.closed) one.onConnection();
         if (this.#held.length > 0) this.#letGo();
       }
-      this.warnings.deliver();
+      this.warnings?.deliver();
     } finally {
       this.#letGo();
       if (told === this.#heard.length) this.#heard.length = 0;

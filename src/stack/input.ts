@@ -1,15 +1,6 @@
 import type { Addresses } from '../ip/addresses.ts';
 import { icmpArrives } from '../ip/icmp-input.ts';
-import { IcmpLimit } from '../ip/icmp-limit.ts';
-import {
-  IcmpOutput,
-  type IcmpProblem,
-  MAX_ICMP_ERROR,
-  REASSEMBLY_TIME_EXCEEDED,
-  unknownProtocol,
-} from '../ip/icmp-output.ts';
 import { isLoopbackWords } from '../ip/prefix.ts';
-import { Reassembly } from '../ip/reassembly.ts';
 import { CHECKSUM_COMPLETE, type Frame } from '../link/device.ts';
 import { icmpError } from '../tcp/events/icmp.ts';
 import { parseIp } from '../wire/ip.ts';
@@ -18,8 +9,10 @@ import { Segment } from '../wire/segment.ts';
 import { parseTcp, verifyChecksum } from '../wire/tcp.ts';
 import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
-import { HalfSipHash } from './half-siphash.ts';
+import type { Fragments } from './fragments.ts';
+import type { IcmpAnswers } from './icmp-answers.ts';
 import type { IpCounters } from './ip-counters.ts';
+import type { Parts } from './parts.ts';
 import type { Port } from './port.ts';
 import type { Udp } from './udp.ts';
 
@@ -31,27 +24,21 @@ export class Input {
   readonly #engine: Engine;
   readonly #addresses: Addresses<Port>;
   readonly #counters: IpCounters;
-  readonly #icmp: IcmpOutput;
+  readonly #answers: IcmpAnswers | null;
+  readonly #fragments: Fragments | null;
   /** Whom datagrams are for, where there is somebody. */
   udp: Udp | null = null;
-  readonly #reassembly = new Reassembly();
-  /** Where errors about datagrams that never became whole leave by. */
-  #lastFragmentPort: Port | null = null;
   // One of each serves all frames.
   readonly #header = new IpHeader();
   readonly #segment = new Segment();
 
-  constructor(engine: Engine, addresses: Addresses<Port>, counters: IpCounters) {
+  constructor(engine: Engine, addresses: Addresses<Port>, counters: IpCounters, parts: Parts) {
     this.#engine = engine;
     this.#addresses = addresses;
     this.#counters = counters;
-    const key = new Uint8Array(8);
-    engine.host.random(key);
-    this.#icmp = new IcmpOutput(addresses, new IcmpLimit(new HalfSipHash(key), engine.host));
-    engine.clocks.push({
-      next: () => this.#reassembly.nextDeadline,
-      expire: (now) => this.#reassembly.expire(now, (first) => this.#timeExceeded(first, now)),
-    });
+    this.#answers = parts.icmp?.(addresses, counters, engine.host) ?? null;
+    this.#fragments = parts.fragments?.(counters, this.#answers) ?? null;
+    if (this.#fragments !== null) engine.clocks.push(this.#fragments);
   }
 
   receive(port: Port, frame: Frame, now: number): void {
@@ -80,7 +67,7 @@ export class Input {
     const reason = parseIp(bytes, offset, length, header);
     if (reason !== null) {
       this.#counters.drop(reason);
-      if (header.problemCode >= 0) this.#parameterProblem(port, bytes, offset, length, now);
+      if (header.problemCode >= 0) this.#answers?.parameterProblem(port, header, bytes, offset, length, now);
       return;
     }
     // RFC 1122 §3.2.1.3: silently discarded. TCP takes only what came from one host for one host (RFC 9293 MUST-57, MUST-63).
@@ -115,7 +102,7 @@ export class Input {
         return;
       default:
         this.#counters.InUnknownProtos++;
-        this.#report(port, unknownProtocol(header, bytes, offset), bytes, offset, now);
+        this.#answers?.unknown(port, header, bytes, offset, now);
     }
   }
 
@@ -167,22 +154,13 @@ export class Input {
     const header = this.#header;
     const taken = this.udp?.arrives(header, bytes, checksum) ?? false;
     if (typeof taken === 'string') this.#counters.drop(taken);
-    else if (!taken) this.#report(port, unknownProtocol(header, bytes, offset), bytes, offset, now);
+    else if (!taken) this.#answers?.unknown(port, header, bytes, offset, now);
   }
 
   #fragment(port: Port, bytes: Uint8Array, offset: number, length: number, now: number): void {
-    this.#lastFragmentPort = port;
-    const whole = this.#reassembly.accept(bytes, offset, length, now);
-    if (whole === null) return;
-    this.#counters.ReasmOKs++;
-    this.#packet(port, whole, 0, whole.length, CHECKSUM_COMPLETE, 0, now);
-  }
-
-  #timeExceeded(first: Uint8Array, now: number): void {
-    this.#counters.ReasmFails++;
-    const port = this.#lastFragmentPort;
-    if (port === null || parseIp(first, 0, first.length, this.#header) !== null) return;
-    this.#report(port, REASSEMBLY_TIME_EXCEEDED, first, 0, now);
+    if (this.#fragments === null) this.#counters.ReasmFails++;
+    const whole = this.#fragments?.accept(port, bytes, offset, length, now) ?? null;
+    if (whole !== null) this.#packet(port, whole, 0, whole.length, CHECKSUM_COMPLETE, 0, now);
   }
 
   #icmpArrives(port: Port, bytes: Uint8Array, foreign: boolean, now: number): void {
@@ -194,15 +172,7 @@ export class Input {
       return;
     }
     if (message.type === 'echo request') {
-      if (foreign) return;
-      const { device } = port;
-      const length = this.#icmp.echoReplyLength(header);
-      // An answer that the way back cannot carry whole is not given: we do not fragment.
-      if (length === 0 || length > device.mtu) return;
-      const frame = device.allocate(length);
-      frame.length = this.#icmp.echoReply(header, bytes, message, frame.bytes, frame.offset);
-      this.#counters.IcmpOutMsgs++;
-      device.transmit(frame);
+      if (!foreign) this.#answers?.echo(port, header, bytes, message);
     } else if (message.type === 'advice' && message.protocol === UDP) {
       this.udp?.advised(message);
     } else if (message.type === 'advice' && message.protocol === TCP && message.seq !== null) {
@@ -215,30 +185,6 @@ export class Input {
       icmpError(connection.tcb, message, now);
       this.#engine.settle(connection);
     }
-  }
-
-  /** Sends an ICMP error about the packet in `#header`. */
-  #report(port: Port, what: IcmpProblem, bytes: Uint8Array, offset: number, now: number): void {
-    const { device } = port;
-    const frame = device.allocate(MAX_ICMP_ERROR);
-    frame.length = this.#icmp.error(what, this.#header, bytes, offset, frame.bytes, frame.offset, now);
-    this.#send(port, frame);
-  }
-
-  #parameterProblem(port: Port, bytes: Uint8Array, offset: number, length: number, now: number): void {
-    const frame = port.device.allocate(MAX_ICMP_ERROR);
-    const header = this.#header;
-    frame.length = this.#icmp.parameterProblem(header, bytes, offset, length, frame.bytes, frame.offset, now);
-    this.#send(port, frame);
-  }
-
-  #send({ device }: Port, frame: Frame): void {
-    if (frame.length === 0 || frame.length > device.mtu) {
-      device.release(frame);
-      return;
-    }
-    this.#counters.IcmpOutMsgs++;
-    device.transmit(frame);
   }
 }
 

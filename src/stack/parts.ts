@@ -1,11 +1,19 @@
+import type { Addresses } from '../ip/addresses.ts';
 import { ALL_CONGESTION, type MoreCongestion } from '../tcp/congestion/algorithms.ts';
 import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { Dormancy } from './dormancy.ts';
 import type { Engine } from './engine.ts';
+import { Fragments } from './fragments.ts';
+import type { Host } from './host.ts';
+import { IcmpAnswers } from './icmp-answers.ts';
+import { type Inspection, wholeInspection } from './inspection.ts';
+import type { IpCounters } from './ip-counters.ts';
 import { manyTables } from './many-tables.ts';
+import type { Port } from './port.ts';
 import type { MakeTables } from './tables.ts';
 import { Udp, type UdpHome } from './udp.ts';
+import { Warnings } from './warnings.ts';
 
 /** What a stack can do without. `Stack` has all of it, `LeanStack` what it is given: a bundle for a page has no more than it names. */
 export interface Parts {
@@ -13,6 +21,14 @@ export interface Parts {
   readonly congestion?: MoreCongestion;
   /** `Stack.bind`. */
   readonly udp?: (home: UdpHome) => Udp;
+  /** Echoes, and errors for what cannot be taken. Without, ICMP is only heard. */
+  readonly icmp?: (addresses: Addresses<Port>, counters: IpCounters, host: Host) => IcmpAnswers;
+  /** Packets that arrive in fragments. Without, they do not arrive: TCP sends none, but another's path may make them. */
+  readonly fragments?: (counters: IpCounters, answers: IcmpAnswers | null) => Fragments;
+  /** `TcpSocket.info` and `Stack.connections`. */
+  readonly inspection?: Inspection;
+  /** `Stack.onWarning`. */
+  readonly warnings?: () => Warnings;
   /** What connections are kept in. Without: `few-tables.ts`. */
   readonly tables?: MakeTables;
   /** Idle connections as records; neither or both. */
@@ -32,7 +48,28 @@ export const dormancy: Parts = {
   dormancy: (engine) => new Dormancy(engine.config.restAfter, engine),
 };
 
+/** Answers to ping, and ICMP errors. */
+export const icmp: Parts = { icmp: (addresses, counters, host) => new IcmpAnswers(addresses, counters, host) };
+
+/** Reassembly. */
+export const fragments: Parts = { fragments: (counters, answers) => new Fragments(counters, answers) };
+
+/** What `ss` and `getsockopt(TCP_INFO)` tell. */
+export const inspection: Parts = { inspection: wholeInspection };
+
+/** What an operator should know of. */
+export const warnings: Parts = { warnings: () => new Warnings() };
+
 /** Tables that are as fast with a million connections as with one. */
 export const many: Parts = { tables: manyTables };
 
-export const ALL_PARTS: Parts = { ...bbr, ...udp, ...dormancy, ...many };
+export const ALL_PARTS: Parts = {
+  ...bbr,
+  ...udp,
+  ...dormancy,
+  ...icmp,
+  ...fragments,
+  ...inspection,
+  ...warnings,
+  ...many,
+};

@@ -74,7 +74,7 @@ export class PassiveOpens {
       if (listener.full) counters.ListenOverflows++;
       else {
         counters.TCPReqQFullDrop++;
-        this.#engine.warnings.add('SYN flood', listener.localPort, now);
+        this.#engine.warnings?.add('SYN flood', listener.localPort, now);
       }
       counters.ListenDrops++;
       return;
@@ -83,7 +83,7 @@ export class PassiveOpens {
       this.#answerWithCookie(listener, port, tuple, segment, now);
       if (queueFull) {
         counters.TCPReqQFullDoCookies++;
-        this.#engine.warnings.add('SYN flood', listener.localPort, now);
+        this.#engine.warnings?.add('SYN flood', listener.localPort, now);
       }
       return;
     }

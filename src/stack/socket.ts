@@ -170,3 +170,9 @@ export class StackError extends Error {
     this.code = code;
   }
 }
+
+/** A part that a call needs. */
+export function partOf<T>(part: T | null | undefined, name: string): T {
+  if (part == null) throw new StackError('EINVAL', `this stack was made without it: give it the part \`${name}\``);
+  return part;
+}

@@ -14,11 +14,18 @@ import type { Host } from './host.ts';
 import { Input } from './input.ts';
 import { IpCounters } from './ip-counters.ts';
 import { ANY_PORT, Listener } from './listener.ts';
-import { type ConnectionRow, rows, type StackStats, stats } from './netstat.ts';
+import { type ConnectionRow, type StackStats, stats } from './netstat.ts';
 import { ALL_PARTS, type Parts } from './parts.ts';
 import { Port } from './port.ts';
 import { EphemeralPorts } from './ports.ts';
-import { type ConnectOptions, type ListenOptions, StackError, type TcpListener, type TcpSocket } from './socket.ts';
+import {
+  type ConnectOptions,
+  type ListenOptions,
+  partOf,
+  StackError,
+  type TcpListener,
+  type TcpSocket,
+} from './socket.ts';
 import { checkTcpOptions } from './tcp-options.ts';
 import type { BindOptions, Udp, UdpSocket } from './udp.ts';
 import type { StackWarning } from './warnings.ts';
@@ -85,7 +92,7 @@ export class LeanStack {
     this.config = config;
     this.#engine = new Engine(host, config, trace, parts);
     this.#parts = parts;
-    this.#input = new Input(this.#engine, this.#addresses, this.ipCounters);
+    this.#input = new Input(this.#engine, this.#addresses, this.ipCounters, parts);
     const key = new Uint8Array(16);
     host.random(key);
     this.#ephemeral = new EphemeralPorts(config.ip_local_port_range, key, (bytes) => host.random(bytes));
@@ -107,7 +114,7 @@ export class LeanStack {
 
   /** Called for what an operator should know of, at most once in five seconds for each kind. */
   set onWarning(listener: ((warning: StackWarning) => void) | null) {
-    this.#engine.warnings.listener = listener;
+    partOf(this.#engine.warnings, 'warnings').listener = listener;
   }
 
   /**
@@ -241,8 +248,10 @@ export class LeanStack {
   bind(options: BindOptions = {}): UdpSocket {
     this.#mustBeOpen();
     checkPort(options.port ?? 0);
-    if (this.#parts.udp === undefined) throw new StackError('EINVAL', 'this stack has no UDP: give it the part `udp`');
-    this.#udp ??= this.#parts.udp({
+    this.#udp ??= partOf(
+      this.#parts.udp,
+      'udp',
+    )({
       addresses: this.#addresses,
       ephemeral: this.#ephemeral,
       ttl: this.config.ip_default_ttl,
@@ -260,7 +269,7 @@ export class LeanStack {
 
   /** Every connection and listener, in the columns of `ss`. */
   connections(): ConnectionRow[] {
-    return rows(this.#engine);
+    return partOf(this.#parts.inspection, 'inspection').rows(this.#engine);
   }
 
   /** How much there is of everything: all zero when all is over. */

@@ -1,4 +1,4 @@
-import { add, type Seq } from '../wire/seq.ts';
+import { add, diff, type Seq } from '../wire/seq.ts';
 import type { Environment } from './environment.ts';
 import { TIME_WAIT } from './state.ts';
 import { Tcb } from './tcb.ts';
@@ -18,6 +18,21 @@ export interface TimeWaitRecord {
   closeAt: number;
   /** When an unacceptable segment was last answered, µs: two ends out of step must not answer each other for ever (`tcp_invalid_ratelimit`). */
   lastInvalidAck: number;
+}
+
+/** What is to be kept of a TCB that is in TIME-WAIT. */
+export function freeze(tcb: Tcb): TimeWaitRecord {
+  return {
+    sndNxt: tcb.sndNxt,
+    rcvNxt: tcb.rcvNxt,
+    rcvWnd: Math.max(0, diff(tcb.rcvAdv, tcb.rcvNxt)),
+    rcvWindScale: tcb.rcvWindScale,
+    timestamps: tcb.timestamps,
+    tsRecent: tcb.tsRecent,
+    tsOffset: tcb.tsOffset,
+    closeAt: tcb.closeAt,
+    lastInvalidAck: tcb.lastInvalidAck,
+  };
 }
 
 /**
