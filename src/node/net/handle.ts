@@ -197,13 +197,23 @@ export class TcpHandle implements SocketEvents {
       return;
     }
     this.bytesWritten += bytes.length;
-    this.#queue({ bytes, copy });
+    // Mostly there is room for all of it.
+    const taken = this.#early > 0 || this.#tcp === null ? -1 : this.#tcp.send(bytes, copy);
+    if (taken === bytes.length) {
+      done(null);
+      return;
+    }
+    this.#queue({ bytes: taken > 0 ? bytes.subarray(taken) : bytes, copy });
     this.#sent = done;
     this.#send();
   }
 
   /** The same of several pieces, as one. */
   writev(pieces: readonly Piece[], done: Done): void {
+    if (pieces.length === 1) {
+      this.write(pieces[0]!.bytes, pieces[0]!.copy, done);
+      return;
+    }
     if (this.#closed) {
       done('EBADF');
       return;

@@ -12,9 +12,10 @@ import {
   socketClosed,
   systemError,
 } from './errors.ts';
-import { type HandleOwner, type Piece, TcpHandle } from './handle.ts';
+import { type HandleOwner, TcpHandle } from './handle.ts';
 import { HOME, type NetHome } from './home.ts';
 import { PathHandle } from './path-handle.ts';
+import { type Chunk, gather, piece } from './pieces.ts';
 import type { Server } from './server.ts';
 import { checkFunction, timerDelay } from './validate.ts';
 
@@ -38,13 +39,6 @@ export interface SocketOptions extends DuplexOptions {
 const INTERNAL = Symbol('internal');
 
 type WriteCallback = (error?: Error | null) => void;
-interface Chunk {
-  chunk: Buffer | string;
-  encoding: BufferEncoding;
-}
-
-/** Pieces shorter than this are put together into one before they are sent. */
-const SHORT = 16 * 1024;
 
 /** What a socket keeps for itself. */
 class Internals {
@@ -201,16 +195,20 @@ export class Socket extends Duplex implements HandleOwner {
   // Writing.
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
-    if (this._later(chunk, encoding, () => this._write(chunk, encoding, callback), callback)) return;
-    const { bytes, copy } = piece(chunk, encoding);
-    this._handle!.write(bytes, copy, (error) => this._written(error, callback));
-    this._watchWrite();
+    if (this.connecting) this._later(chunk, encoding, callback, () => this._write(chunk, encoding, callback));
+    else if (this._mayWrite(callback)) {
+      const { bytes, copy } = piece({ chunk, encoding });
+      this._handle!.write(bytes, copy, (error) => this._written(error, callback));
+      this._watchWrite();
+    }
   }
 
   override _writev(chunks: Chunk[], callback: WriteCallback): void {
-    if (this._later(chunks, '', () => this._writev(chunks, callback), callback)) return;
-    this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
-    this._watchWrite();
+    if (this.connecting) this._later(chunks, '', callback, () => this._writev(chunks, callback));
+    else if (this._mayWrite(callback)) {
+      this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
+      this._watchWrite();
+    }
   }
 
   /** Where the stack did not take all: the first time-out after it finds that it goes on, whatever is left. */
@@ -218,32 +216,28 @@ export class Socket extends Duplex implements HandleOwner {
     this[INTERNAL].waiting = this._handle?.writeQueueSize ? Number.POSITIVE_INFINITY : 0;
   }
 
-  /** True where it cannot be written now: `again` is called when it can, or `callback` with the reason that it never will. */
-  private _later(
-    data: Chunk[] | Buffer | string,
-    encoding: string,
-    again: () => void,
-    callback: WriteCallback,
-  ): boolean {
-    if (this.connecting) {
-      this._pendingData = data;
-      this._pendingEncoding = encoding;
-      const onClose = (): void => callback(closedBeforeConnection());
-      this.once('connect', () => {
-        this.off('close', onClose);
-        again();
-      });
-      this.once('close', onClose);
-      return true;
-    }
+  /** While it connects: `again` is called when it is connected, or `callback` with the reason that it never will be. */
+  private _later(data: Chunk[] | Buffer | string, encoding: string, callback: WriteCallback, again: () => void): void {
+    this._pendingData = data;
+    this._pendingEncoding = encoding;
+    const onClose = (): void => callback(closedBeforeConnection());
+    this.once('connect', () => {
+      this.off('close', onClose);
+      again();
+    });
+    this.once('close', onClose);
+  }
+
+  /** Where it cannot be written to, `callback` is called with the reason. */
+  private _mayWrite(callback: WriteCallback): boolean {
     this._pendingData = null;
     this._pendingEncoding = '';
     if (this._handle === null) {
       callback(socketClosed());
-      return true;
+      return false;
     }
     this._unrefTimer();
-    return false;
+    return true;
   }
 
   private _written(error: ErrorName | null, callback: WriteCallback): void {
@@ -567,31 +561,4 @@ function writeAfterEnd(this: Socket, ...args: unknown[]): boolean {
 
 function emitClose(socket: Socket): void {
   socket.emit('close');
-}
-
-function piece(chunk: Buffer | string, encoding: BufferEncoding): Piece {
-  if (typeof chunk === 'string') return { bytes: Buffer.from(chunk, encoding), copy: false };
-  return { bytes: chunk, copy: true };
-}
-
-/** Short chunks go together into memory of ours, which the stack may keep; long ones go as they are. */
-function gather(chunks: readonly Chunk[]): Piece[] {
-  const pieces: Piece[] = [];
-  const all = chunks.map(({ chunk, encoding }) => piece(chunk, encoding));
-  for (let i = 0; i < all.length; ) {
-    const from = i;
-    let length = 0;
-    for (; i < all.length && all[i]!.bytes.length < SHORT; i++) length += all[i]!.bytes.length;
-    if (i - from > 1)
-      pieces.push({
-        bytes: Buffer.concat(
-          all.slice(from, i).map((p) => p.bytes),
-          length,
-        ),
-        copy: false,
-      });
-    else if (i > from) pieces.push(all[from]!);
-    if (i < all.length) pieces.push(all[i++]!);
-  }
-  return pieces;
 }

@@ -1,0 +1,59 @@
+import type { Piece } from './handle.ts';
+
+/** What a stream gives to be written. */
+export interface Chunk {
+  readonly chunk: Buffer | string;
+  readonly encoding: BufferEncoding;
+}
+
+/** Chunks shorter than this are put together into one piece before they are sent. */
+const SHORT = 16 * 1024;
+
+/** A string becomes memory of ours, which the stack may keep; what else there is stays the application's. */
+export function piece({ chunk, encoding }: Chunk): Piece {
+  if (typeof chunk === 'string') return { bytes: Buffer.from(chunk, encoding), copy: false };
+  return { bytes: chunk, copy: true };
+}
+
+/** Short chunks go together into memory of ours; long ones go as they are. At least one piece, where there is a chunk. */
+export function gather(chunks: readonly Chunk[]): Piece[] {
+  const pieces: Piece[] = [];
+  let from = 0;
+  /** Bytes of the short chunks from `from` on. */
+  let length = 0;
+  for (let i = 0; i < chunks.length; i++) {
+    const size = Buffer.byteLength(chunks[i]!.chunk, chunks[i]!.encoding);
+    if (size < SHORT) {
+      length += size;
+      continue;
+    }
+    if (i > from) pieces.push(together(chunks, from, i, length));
+    pieces.push(piece(chunks[i]!));
+    from = i + 1;
+    length = 0;
+  }
+  if (chunks.length > from) pieces.push(together(chunks, from, chunks.length, length));
+  return pieces;
+}
+
+/** `length`: of chunks `from … to`, which are there, or a little more than that. */
+function together(chunks: readonly Chunk[], from: number, to: number, length: number): Piece {
+  let first = from;
+  let end = to;
+  // `http` ends a response by an empty string.
+  while (end - first > 1 && chunks[end - 1]!.chunk.length === 0) end--;
+  while (end - first > 1 && chunks[first]!.chunk.length === 0) first++;
+  if (end - first === 1) return piece(chunks[first]!);
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (let i = first; i < end; i++) {
+    const { chunk, encoding } = chunks[i]!;
+    if (typeof chunk === 'string') at += bytes.write(chunk, at, encoding);
+    else {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+  }
+  // `byteLength` takes base64 for as long as it looks.
+  return { bytes: at === length ? bytes : bytes.subarray(0, at), copy: false };
+}
