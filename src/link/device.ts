@@ -50,6 +50,8 @@ export interface Device {
   /** Largest IP packet on the wire, in bytes. */
   readonly mtu: number;
   readonly offload: Offload;
+  /** Frames given in a row without finding the queue empty: how far behind the receiver is. Undefined where the device does not know. */
+  readonly behind?: number;
   /** Names the receiver and starts reading. Once. */
   attach(sink: FrameSink): void;
   /** A frame for an IP packet of up to `length` bytes: the caller fills `bytes` from `offset` on, sets the other fields, and

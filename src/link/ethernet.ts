@@ -88,6 +88,10 @@ export class Ethernet implements Device {
     this.#gateways = gateways;
   }
 
+  get behind(): number {
+    return this.#wire.behind ?? 0;
+  }
+
   attach(sink: FrameSink): void {
     this.#sink = sink;
     this.#wire.attach({

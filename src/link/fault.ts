@@ -73,6 +73,10 @@ export class Fault implements Device {
     this.#inner = inner;
   }
 
+  get behind(): number {
+    return this.#inner.behind ?? 0;
+  }
+
   attach(sink: FrameSink): void {
     this.#inner.attach({
       receive: (frame, now) => {

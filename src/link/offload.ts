@@ -44,6 +44,10 @@ export class SoftwareOffload implements Device {
     return this.#large.outstanding;
   }
 
+  get behind(): number {
+    return this.#inner.behind ?? 0;
+  }
+
   attach(sink: FrameSink): void {
     this.#inner.attach(sink);
   }

@@ -45,6 +45,10 @@ export class Shard implements Device {
     portsOfShard(options.ports, options.index, options.count);
   }
 
+  get behind(): number {
+    return this.#inner.behind ?? 0;
+  }
+
   attach(sink: FrameSink): void {
     this.#sink = sink;
     this.#inner.attach({

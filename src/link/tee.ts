@@ -25,6 +25,10 @@ export class Tee implements Device {
     this.#clock = clock;
   }
 
+  get behind(): number {
+    return this.#inner.behind ?? 0;
+  }
+
   attach(sink: FrameSink): void {
     this.#inner.attach({
       receive: (frame, now) => {

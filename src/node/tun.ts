@@ -62,7 +62,7 @@ export interface TunOptions {
   readonly routes?: readonly string[];
   /** 68 … 65535; 1500 where not given (IPv6 wants 1280 or more). */
   readonly mtu?: number;
-  /** Packets the kernel keeps for us while we are busy; 1000 where not given. */
+  /** Packets the kernel keeps for us while we are busy; 10,000 where not given: 50 ms of a flood of SYNs, and more than TCP's windows have in flight. */
   readonly queueLength?: number;
   /**
    * Packets carry a virtio header: TCP segments of up to 64 KiB both ways, without checksums. True where not given: it is worth a
@@ -106,7 +106,7 @@ export function openTap(options: TunOptions = {}): TunDevice {
 
 /** `linkHeader`: bytes before the IP packet, 0 or 14. */
 function openInterface(options: TunOptions, linkHeader: number): TunDevice {
-  const { name = 'synfin%d', mtu = 1500, queueLength = 1000, vnetHeader = true, spin = 0 } = options;
+  const { name = 'synfin%d', mtu = 1500, queueLength = 10_000, vnetHeader = true, spin = 0 } = options;
   const kind =
     (linkHeader > 0 ? IFF_TAP : IFF_TUN) |
     IFF_NO_PI |
@@ -150,6 +150,8 @@ export class TunDevice implements Device {
   received = 0;
   sent = 0;
   lost = 0;
+  /** Frames read since a read last found none. */
+  behind = 0;
   /** Called once if the kernel takes the interface away; the device is closed by then. */
   onLost: ((error: TunError) => void) | undefined;
 
@@ -277,9 +279,11 @@ export class TunDevice implements Device {
           const errno = this.#ffi.errno();
           if (errno === EINTR) continue;
           if (errno !== EAGAIN) this.#gone(errno);
+          this.behind = 0;
           break;
         }
         reads++;
+        this.behind++;
         if (length < vnet) continue;
         frame.offset = start;
         frame.length = length - vnet;

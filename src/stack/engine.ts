@@ -109,7 +109,7 @@ export class Engine implements Environment {
     this.demux = tables.demux;
     this.timers = tables.timers;
     this.timeWait = tables.timeWait;
-    this.passive = new PassiveOpens(this, tables.halfOpen, secret(48));
+    this.passive = new PassiveOpens(this, tables.halfOpen, secret(48), parts.floodGuard?.(this) ?? null);
     this.paths = new Paths(config);
     this.fastOpen = new FastOpenCache(config);
     this.warnings = parts.warnings?.() ?? null;

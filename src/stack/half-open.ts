@@ -175,16 +175,20 @@ export class HalfOpenTable {
     return Math.min(this.#nextOf(this.#v4), this.#nextOf(this.#v6));
   }
 
-  /** Calls `due` for each that is due: it must update or remove it. */
-  expire(now: number, due: (family: 4 | 6, id: number) => void): void {
+  /** Calls `due` for each that is due, `most` of them: it must update or remove it. */
+  expire(now: number, due: (family: 4 | 6, id: number) => void, most = Number.POSITIVE_INFINITY): void {
     if (this.count === 0) return;
     this.#now = now;
+    let left = most;
     for (const table of [this.#v4, this.#v6]) {
       const { records } = table;
       // From the most retries down: what moves on is not met again.
       for (let i = table.queues.length - 1; i >= 0; i--) {
         const queue = table.queues[i]!;
-        for (let id = queue.head; id >= 0 && this.#due(records, id) <= now; id = queue.head) due(records.family, id);
+        for (let id = queue.head; id >= 0 && this.#due(records, id) <= now; id = queue.head) {
+          if (left-- <= 0) return;
+          due(records.family, id);
+        }
       }
     }
   }

@@ -1,7 +1,7 @@
 /** `synfin/stack`: a host's TCP/IP on any device. */
 export type { Host } from './host.ts';
 export type { ConnectionRow, StackStats } from './netstat.ts';
-export { bbr, dormancy, fragments, icmp, inspection, many, type Parts, udp, warnings } from './parts.ts';
+export { bbr, dormancy, floodGuard, fragments, icmp, inspection, many, type Parts, udp, warnings } from './parts.ts';
 export * from './socket.ts';
 export { type DeviceAddress, LeanStack, type LeanStackOptions, Stack, type StackOptions } from './stack.ts';
 export type { CaState, TcpInfo } from './tcp-info.ts';

@@ -129,6 +129,7 @@ export class Input {
   #tcp(port: Port, bytes: Uint8Array, checksum: number, gsoSize: number, foreign: boolean, now: number): void {
     const header = this.#header;
     const { payloadOffset: start, payloadLength: length } = header;
+    if (this.#isRefused(port, bytes, now)) return;
     if (checksum === CHECKSUM_COMPLETE && !verifyChecksum(bytes, start, length, header.pseudoSum(TCP, length))) {
       this.#counters.drop('TCP checksum');
       this.#engine.counters.InErrs++;
@@ -148,6 +149,17 @@ export class Input {
     segment.ecn = header.ecn;
     segment.gsoSize = gsoSize;
     this.#engine.segment(port, header, segment, now);
+  }
+
+  /** One SYN too many, where nobody looks on. */
+  #isRefused({ device }: Port, bytes: Uint8Array, now: number): boolean {
+    const { passive, counters, trace } = this.#engine;
+    if (passive.guard === null || trace !== null) return false;
+    const listener = passive.guard.refuses(this.#header, bytes, device, now);
+    if (listener === null) return false;
+    counters.InSegs++;
+    passive.refused(listener, now);
+    return true;
   }
 
   #udpArrives(port: Port, bytes: Uint8Array, offset: number, checksum: number, now: number): void {

@@ -4,7 +4,9 @@ import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
 import { Dormancy } from './dormancy.ts';
 import type { Engine } from './engine.ts';
+import { FloodGuard } from './flood-guard.ts';
 import { Fragments } from './fragments.ts';
+import { HalfSipHash } from './half-siphash.ts';
 import type { Host } from './host.ts';
 import { IcmpAnswers } from './icmp-answers.ts';
 import { type Inspection, wholeInspection } from './inspection.ts';
@@ -34,6 +36,8 @@ export interface Parts {
   /** Idle connections as records; neither or both. */
   readonly dormant?: (env: Environment) => DormantTcbs;
   readonly dormancy?: (engine: Engine) => Dormancy;
+  /** Whom to answer while SYNs come faster than they can be answered. */
+  readonly floodGuard?: (engine: Engine) => FloodGuard;
 }
 
 /** BBR, for `tcp_congestion_control` and `congestionControl`. */
@@ -46,6 +50,15 @@ export const udp: Parts = { udp: (home) => new Udp(home) };
 export const dormancy: Parts = {
   dormant: (env) => new DormantTcbs(env),
   dormancy: (engine) => new Dormancy(engine.config.restAfter, engine),
+};
+
+/** Under a flood of SYNs peers that are known get in: for servers on a device that says how far behind they are (`Device.behind`). */
+export const floodGuard: Parts = {
+  floodGuard: ({ config, listeners, host }) => {
+    const key = new Uint8Array(8);
+    host.random(key);
+    return new FloodGuard(config, listeners, new HalfSipHash(key));
+  },
 };
 
 /** Answers to ping, and ICMP errors. */
@@ -72,4 +85,5 @@ export const ALL_PARTS: Parts = {
   ...inspection,
   ...warnings,
   ...many,
+  ...floodGuard,
 };

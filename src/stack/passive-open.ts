@@ -19,10 +19,15 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import type { Seq } from '../wire/seq.ts';
 import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
+import type { FloodGuard } from './flood-guard.ts';
 import type { Listener } from './listener.ts';
 import { transmitSegment } from './output.ts';
 import type { Port } from './port.ts';
 import type { Tables } from './tables.ts';
+
+/** SYN,ACKs sent again in one wake-up, while segments wait: what a flood leaves is due all at once. And while we are behind. */
+const DUE_AT_ONCE = 32;
+const DUE_WHEN_BEHIND = 1;
 
 /**
  * From a SYN for a listener to a connection. In between there is a record, or under a flood of SYNs nothing but a cookie; with each segment
@@ -39,15 +44,17 @@ export class PassiveOpens {
   readonly #ports: Port[] = [];
   /** One serves all SYNs, and their answers. */
   #request: ConnectionRequest | null = null;
+  readonly guard: FloodGuard | null;
   readonly #reply = new Segment();
 
   /** `key`: 48 secret bytes. */
-  constructor(engine: Engine, table: Tables['halfOpen'], key: Uint8Array) {
+  constructor(engine: Engine, table: Tables['halfOpen'], key: Uint8Array, guard: FloodGuard | null) {
     this.#engine = engine;
     this.table = table;
     this.#cookies = new SynCookies(key.subarray(0, 32));
     this.#ownKey = key.subarray(32, 48);
     this.#fastOpenCookies = this.#keyed();
+    this.guard = guard;
   }
 
   /** The key that machines share, where there is one; it may change (RFC 7413 §4.1.2). */
@@ -64,19 +71,20 @@ export class PassiveOpens {
   open(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number, reopens: boolean): void {
     const { config, counters, trace } = this.#engine;
     const queueFull = listener.synQueue >= config.tcp_max_syn_backlog;
-    const cookie = !reopens && (queueFull ? config.tcp_syncookies > 0 : config.tcp_syncookies === 2);
+    const cookie =
+      !reopens &&
+      (queueFull ? config.tcp_syncookies > 0 && this.#admits(listener, port, tuple, now) : config.tcp_syncookies === 2);
     if (listener.full || (queueFull && !cookie)) {
       trace?.segment('in', tuple, segment, now);
-      const reason = listener.full ? 'accept queue full' : 'SYN queue full';
-      counters.drops[reason]++;
-      listener.overflows++;
-      trace?.drop(tuple, segment, reason, now);
-      if (listener.full) counters.ListenOverflows++;
-      else {
-        counters.TCPReqQFullDrop++;
-        this.#engine.warnings?.add('SYN flood', listener.localPort, now);
+      trace?.drop(tuple, segment, listener.full ? 'accept queue full' : 'SYN queue full', now);
+      if (!listener.full) {
+        this.refused(listener, now);
+        return;
       }
+      counters.drops['accept queue full']++;
+      counters.ListenOverflows++;
       counters.ListenDrops++;
+      listener.overflows++;
       return;
     }
     if (cookie) {
@@ -101,6 +109,21 @@ export class PassiveOpens {
     this.#answer(listener, port, request, now);
     this.table.add(tuple, freezeHalfOpen(request, false), listener.number, this.#numberOf(port), now);
     listener.synQueue++;
+  }
+
+  /** Whether there is time to answer a SYN that finds its queue full. */
+  #admits(listener: Listener, { device }: Port, tuple: FourTuple, now: number): boolean {
+    return this.guard === null || this.guard.admits(listener, device, tuple, now);
+  }
+
+  /** A SYN that found the SYN queue full gets no answer. */
+  refused(listener: Listener, now: number): void {
+    const { counters } = this.#engine;
+    counters.drops['SYN queue full']++;
+    counters.TCPReqQFullDrop++;
+    counters.ListenDrops++;
+    listener.overflows++;
+    this.#engine.warnings?.add('SYN flood', listener.localPort, now);
   }
 
   /** Nothing is kept: the SYN,ACK's numbers hold what there is to know (`syn-cookie.ts`). */
@@ -203,7 +226,7 @@ export class PassiveOpens {
       return;
     }
     this.#forget(family, id, listener);
-    if (tcb.state > LISTEN) this.#engine.opened(tcb, port, listener);
+    if (tcb.state > LISTEN) this.#opened(tcb, port, listener, now);
   }
 
   /** An ACK for a listener, from nobody known. True where it brought a cookie back. */
@@ -229,8 +252,13 @@ export class PassiveOpens {
     counters.PassiveOpens++;
     trace?.state(tcb, LISTEN, SYN_RECEIVED, 'rcv SYN cookie', now);
     segmentArrives(tcb, segment, now);
-    if (tcb.state > SYN_RECEIVED) this.#engine.opened(tcb, port, listener);
+    if (tcb.state > SYN_RECEIVED) this.#opened(tcb, port, listener, now);
     return true;
+  }
+
+  #opened(tcb: Tcb, port: Port, listener: Listener, now: number): void {
+    this.guard?.proven(tcb.remoteAddress, now);
+    this.#engine.opened(tcb, port, listener);
   }
 
   /** A listener closes: what was being opened for it is forgotten, as with Linux; whoever goes on with it hears a RST (RFC 9293 §3.10.7.1). */
@@ -261,7 +289,8 @@ export class PassiveOpens {
   }
 
   expire(now: number): void {
-    this.table.expire(now, this.#due);
+    const behind = this.guard !== null && this.#ports.some(({ device }) => this.guard!.isBehind(device));
+    this.table.expire(now, this.#due, behind ? DUE_WHEN_BEHIND : DUE_AT_ONCE);
   }
 
   /** The SYN,ACK is due again, or given up. */

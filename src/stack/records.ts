@@ -1,3 +1,4 @@
+import { REAL_ZERO } from '../tcp/real.ts';
 import type { FourTuple } from '../tcp/trace.ts';
 import { IpAddress } from '../wire/address.ts';
 import { portsWord } from './demux.ts';
@@ -36,8 +37,8 @@ class Page {
   filled = 0;
   live = 0;
   passed = 0;
-  /** What its user counts from in its records (`RecordQueue.from`). */
-  base = 0;
+  /** What its user counts from in its records (`RecordQueue.from`). Not an integer to begin with: see `REAL_ZERO`. */
+  base = REAL_ZERO;
   /** No more come in. */
   sealed = false;
 

@@ -20,7 +20,7 @@ const MESSAGES: Readonly<Record<Kind, (times: number, limit: number) => string>>
     'Raise it, or let the clients close first.',
   'SYN flood': (times, port) =>
     `${times} SYNs to port ${port} found its SYN queue full (tcp_max_syn_backlog): a flood, or too many clients at once. ` +
-    'They are answered by cookies unless tcp_syncookies is 0.',
+    'They are answered by cookies unless tcp_syncookies is 0; of peers that never connected, as many as there is time for.',
   'too many orphans': (times, limit) =>
     `${times} closed connections were reset: ${limit} others have no application either (tcp_max_orphans). ` +
     'Raise it, or close less at once.',

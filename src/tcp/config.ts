@@ -133,6 +133,13 @@ export interface TcpConfig {
   /** SYN cookies (RFC 4987): 0 never, 1 where a SYN finds `tcp_max_syn_backlog` reached, 2 for every SYN. */
   readonly tcp_syncookies: 0 | 1 | 2;
   /**
+   * Frames that a device gives without being found empty, after which those SYNs for a full SYN queue that come from nobody proven are not all answered:
+   * we are behind. Infinity: they are.
+   */
+  readonly synBacklogFrames: number;
+  /** How long a peer that completed a handshake is proven, µs (Linux's `tcp_peer_is_proven`, whose metrics last an hour); 0: nobody is. */
+  readonly provenFor: number;
+  /**
    * Fast Open (RFC 7413), bits: 1 as a client, 2 as a server (of listeners that ask for it), 4 a client sends text without a cookie, 0x200 a server takes
    * it, 0x400 every listener does.
    */
@@ -278,6 +285,8 @@ export const linux: TcpConfig = {
   somaxconn: 4096,
   tcp_abort_on_overflow: false,
   tcp_syncookies: 1,
+  synBacklogFrames: 256,
+  provenFor: 3600 * SECOND,
   tcp_fastopen: 1,
   tcp_fastopen_key: '',
   fastOpenRefusal: 0,

@@ -110,6 +110,6 @@ export class SendBuffer implements PayloadSource {
 
   private resetHint(): void {
     this.hintIndex = this.first;
-    this.hintOffset = -this.skip;
+    this.hintOffset = 0 - this.skip;
   }
 }

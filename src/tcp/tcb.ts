@@ -14,6 +14,7 @@ import { Rack } from './loss/rack.ts';
 import { Scoreboard } from './loss/scoreboard.ts';
 import type { MtuProbe } from './mtu-probe.ts';
 import type { Failure } from './notices.ts';
+import { REAL_ZERO } from './real.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { CLOSED, type State } from './state.ts';
@@ -84,7 +85,7 @@ export class Tcb implements FourTuple {
   tsOffset = 0;
   tsRecent = 0;
   /** When `tsRecent` was set, µs (RFC 7323 §5.5: it ages). */
-  tsRecentAge = 0;
+  tsRecentAge = REAL_ZERO;
 
   /** Text of the peer's SYN in a simultaneous open: it waits for ESTABLISHED. */
   synText: Uint8Array | null = null;
@@ -146,7 +147,7 @@ export class Tcb implements FourTuple {
   /** Retransmissions of the earliest unacknowledged segment, in a row. */
   retries = 0;
   /** When the first of them was due: what a user time-out counts from. */
-  retriesSince = 0;
+  retriesSince = REAL_ZERO;
   synRetransmitted = false;
   readonly scoreboard = new Scoreboard();
 
@@ -199,7 +200,7 @@ export class Tcb implements FourTuple {
   cwndUsageSeq: Seq = seq(0);
   /** The most that was in flight since cwnd was last in full use, and when that was (RFC 2861). */
   cwndPeak = 0;
-  cwndUsedAt = 0;
+  cwndUsedAt = REAL_ZERO;
   /** cwnd and ssthresh before the last reduction, for when it turns out to have been needless; `priorCwnd` 0: nothing to go back to. */
   priorCwnd = 0;
   priorSsthresh = 0;
@@ -209,7 +210,7 @@ export class Tcb implements FourTuple {
 
   // Pacing (`pacing.ts`). Bytes a second, 0 while unknown; the next text may leave at `nextSendAt`, µs.
   paced = false;
-  pacingRate = 0;
+  pacingRate = REAL_ZERO;
   nextSendAt = 0;
 
   // ECN (`ecn.ts`).
@@ -257,7 +258,7 @@ export class Tcb implements FourTuple {
   refusedSince = NEVER;
   keepAliveSent = 0;
   /** When the last segment that passed for the peer's came, and the last zero-window probe left. */
-  lastHeard = 0;
+  lastHeard = REAL_ZERO;
   lastProbe = 0;
   lastInvalidAck = -NEVER;
 
@@ -278,7 +279,7 @@ export class Tcb implements FourTuple {
   rwndLimited = 0;
   sndbufLimited = 0;
   /** When text last came in order, µs; the handshake at first. */
-  lastTextReceived = 0;
+  lastTextReceived = REAL_ZERO;
   bytesSent = 0;
   bytesAckedTotal = 0;
   bytesReceived = 0;

@@ -1,3 +1,4 @@
+import { REAL_ZERO } from '../real.ts';
 import type { Tcb } from '../tcb.ts';
 import type { CongestionControl } from './controller.ts';
 import { HyStart } from './hystart.ts';
@@ -31,7 +32,7 @@ export class Cubic implements CongestionControl {
   /** When congestion avoidance began, µs, shifted by the time in which cwnd was not the limit (§5.8); or NONE. */
   private epochStart = NONE;
   /** When the last ACK came: what follows it without the limit being cwnd does not count. */
-  private lastAck = 0;
+  private lastAck = REAL_ZERO;
   /** Window at the last reduction (§4.2), before fast convergence in `cwndPrior`; segments. */
   private wMax = 0;
   private cwndPrior = 0;

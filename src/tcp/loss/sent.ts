@@ -1,4 +1,5 @@
 import { diff, type Seq, seq } from '../../wire/seq.ts';
+import { REAL_ZERO } from '../real.ts';
 
 /** Marks of a sent range. */
 export const SACKED = 1;
@@ -16,7 +17,7 @@ export class Sent {
   end: Seq = seq(0);
   marks = 0;
   /** When it was last sent, µs (RFC 8985 §5.2, Segment.xmit_ts). */
-  time = 0;
+  time = REAL_ZERO;
   /** Text of its segments; the first may be shorter: what is left of it. */
   mss = 1;
   lead = 1;
