@@ -74,6 +74,24 @@ function noFfi(error: unknown): TunError {
     : new TunError('no-ffi', `the optional package koffi does not load (${why})`, 'npm rebuild koffi');
 }
 
+/**
+ * koffi calls back outside of Node's own bracket: exceptions would be swallowed, promises and ticks would wait for another event. An immediate has the
+ * bracket, and runs in the same turn of the loop, before the next poll. So what there is to do is done at once, and what it leaves to others then.
+ */
+function bracketed(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    afterPoll(() => {
+      throw error;
+    });
+    return;
+  }
+  afterPoll(nothing);
+}
+
+function nothing(): void {}
+
 function bind(koffi: Koffi): Ffi {
   try {
     const libc = koffi.load(null);
@@ -89,9 +107,7 @@ function bind(koffi: Koffi): Ffi {
       unshare: libc.func('int unshare(int flags)'),
       errno: () => koffi.errno(),
       address: (bytes) => Number(koffi.address(bytes)),
-      // koffi calls back outside of Node's own bracket: exceptions would be swallowed, promises and ticks would wait for another event.
-      // An immediate has the bracket, and runs in the same turn of the loop, before the next poll.
-      poll: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, () => afterPoll(onReadable)),
+      poll: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, () => bracketed(onReadable)),
     };
   } catch (error) {
     throw noFfi(error);

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errnoName, ffi } from '../../src/node/ffi.ts';
 import { checkName, parsePrefix, setupError } from '../../src/node/interface.ts';
 import { TunError } from '../../src/node/tun-error.ts';
@@ -46,6 +50,63 @@ describe.runIf(process.platform === 'linux')('ffi on Linux', () => {
     expect(system.close(fd)).toBe(0);
     expect(system.read(fd, system.address(memory), 1)).toBe(-1);
     expect(errnoName(system.errno())).toBe('EBADF');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('poll', () => {
+  let directory = '';
+  let fd = -1;
+  const memory = new ArrayBuffer(128);
+  const system = process.platform === 'linux' ? ffi() : (undefined as never);
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'synfin-'));
+    execFileSync('mkfifo', [join(directory, 'pipe')]);
+    // Read and write, non-blocking: both ends.
+    fd = system.open(join(directory, 'pipe'), 0x802);
+    expect(fd).toBeGreaterThan(2);
+  });
+
+  afterEach(() => {
+    system.close(fd);
+    rmSync(directory, { recursive: true });
+  });
+
+  const put = () => expect(system.write(fd, system.address(memory), 1)).toBe(1);
+  const take = () => system.read(fd, system.address(memory), 1);
+
+  it('calls back while there is something to read; ticks and promises that come of it run before the next time', async () => {
+    const story: string[] = [];
+    const handle = system.poll(fd, () => {
+      story.push('readable');
+      take();
+      process.nextTick(() => story.push('tick'));
+      void Promise.resolve().then(() => story.push('promise'));
+    });
+    put();
+    put();
+    while (story.length < 6) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(story).toEqual(['readable', 'tick', 'promise', 'readable', 'tick', 'promise']);
+    handle.close();
+  });
+
+  it('leaves an exception to the process, and goes on', async () => {
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const caught: string[] = [];
+    process.on('uncaughtException', (error) => caught.push(error.message));
+    let times = 0;
+    const handle = system.poll(fd, () => {
+      take();
+      throw new Error(`time ${++times}`);
+    });
+    put();
+    put();
+    while (caught.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    handle.close();
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+    expect(caught).toEqual(['time 1', 'time 2']);
   });
 });
 
