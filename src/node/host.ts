@@ -100,9 +100,37 @@ export function afterPoll(callback: () => void): void {
 
 function nothing(): void {}
 
+/** Turns that were asked for, and those of them that have begun. */
+let asked = 0;
+let begun = 0;
+/** Who waits until which of them has run; or until what time of `performance.now`, ms. */
+const waiting: { readonly turn: number; readonly time: number; readonly callback: () => void }[] = [];
+
 /** Calls `callback(argument)` as a turn of its own: what it leaves to `process.nextTick` and to promises is done before the next one. */
 export function turn<T>(callback: (argument: T) => void, argument: T): void {
-  setImmediate(callback, argument);
+  asked++;
+  setImmediate(runTurn<T>, callback, argument);
+}
+
+function runTurn<T>(callback: (argument: T) => void, argument: T): void {
+  begun++;
+  try {
+    callback(argument);
+  } finally {
+    while (waiting.length > 0 && (waiting[0]!.turn <= begun || waiting[0]!.time <= performance.now())) {
+      waiting.shift()!.callback();
+    }
+  }
+}
+
+/**
+ * Calls back when the turns that wait now have run; where they take more than `patience` ms, after the one that is running then. Returns false, and
+ * never calls back, where none waits.
+ */
+export function afterTurns(callback: () => void, patience: number): boolean {
+  if (asked === begun) return false;
+  waiting.push({ turn: asked, time: performance.now() + patience, callback });
+  return true;
 }
 
 /** Calls back after `delay` ms, 1 … 2^31 − 1. */

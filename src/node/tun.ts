@@ -4,7 +4,7 @@ import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Arena, ArenaFrame } from './arena.ts';
 import { errnoName, type Ffi, ffi, type PollHandle } from './ffi.ts';
-import { afterPoll, NodeHost } from './host.ts';
+import { afterPoll, afterTurns, NodeHost } from './host.ts';
 import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePrefix, setupError } from './interface.ts';
 import { TunError } from './tun-error.ts';
 import { readVnetHeader, VNET_HEADER, writeVnetHeader } from './vnet.ts';
@@ -43,6 +43,10 @@ const EINVAL = 22;
 
 /** Reads in one wake-up before the stack answers and the event loop has its turn. */
 const BATCH = 64;
+
+/** Packets up to this long, in bytes, may wait for others, as many as a batch; no longer than for a while, µs. */
+const SHORT = 2048;
+const PATIENCE = 200;
 
 /** A second: beyond that one may as well never sleep. µs. */
 const MAX_SPIN = 1_000_000;
@@ -169,6 +173,12 @@ export class TunDevice implements Device {
   #spinUntil = 0;
   readonly #arena: Arena;
   readonly #incoming: ArenaFrame;
+  /** Prepared frames that are to leave together, in order; since when; and whether the end of the turns that wait now is arranged for. */
+  #waiting: ArenaFrame[] = [];
+  #waitingSince = 0;
+  #arranged = false;
+  /** A batch is being read and answered. */
+  #reading = false;
   #sink: FrameSink | undefined;
   #poll: PollHandle | undefined;
   #referenced = true;
@@ -197,7 +207,14 @@ export class TunDevice implements Device {
     this.#arena = new Arena(system, SLOTS);
     this.#incoming = this.#arena.take(MAX_PACKET);
     open.add(this);
+    if (!TunDevice.#seesExit) process.once('exit', TunDevice.#exit);
+    TunDevice.#seesExit = true;
   }
+
+  static #seesExit = false;
+  static readonly #exit = (): void => {
+    for (const device of open) device.#sendWaiting();
+  };
 
   /** Frames lent to the stack. */
   get outstanding(): number {
@@ -216,12 +233,21 @@ export class TunDevice implements Device {
     return this.#arena.take(length);
   }
 
+  /**
+   * Within one `write` the kernel carries a packet all the way to its reader, and wakes him. So short packets leave together where more are likely at
+   * once: at the end of a batch, or of the turns of the event loop that wait. The reader is woken by the first of them, and what code the processor
+   * has at hand is the kernel's for all of them, then the application's again. With nobody else to wait for a packet leaves at once.
+   */
   transmit(frame: Frame): boolean {
-    const sent = this.#write(frame);
-    this.#arena.give(frame);
-    if (sent) this.sent++;
-    else this.lost++;
-    return sent;
+    if (!(frame instanceof ArenaFrame) || frame.free)
+      throw new Error('this frame is of another device, or handed back');
+    const good = this.#prepare(frame);
+    if (good && frame.length <= SHORT && this.#mayWait()) {
+      this.#waiting.push(frame);
+      return true;
+    }
+    this.#sendWaiting();
+    return this.#send(frame, good);
   }
 
   release(frame: Frame): void {
@@ -245,6 +271,7 @@ export class TunDevice implements Device {
   /** Also removes the interface, with its addresses and routes, unless it is a persistent one. */
   close(): void {
     if (this.#closed) return;
+    this.#sendWaiting();
     this.#closed = true;
     this.#sink = undefined;
     this.#poll?.close();
@@ -253,11 +280,43 @@ export class TunDevice implements Device {
     open.delete(this);
   }
 
-  #write(frame: Frame): boolean {
-    if (!(frame instanceof ArenaFrame) || frame.free)
-      throw new Error('this frame is of another device, or handed back');
+  /** False where it cannot be sent. */
+  #prepare(frame: ArenaFrame): boolean {
     if (this.#closed || frame.length > (frame.gsoSize > 0 ? this.offload.maxGso : this.mtu)) return false;
-    if (this.#vnet !== 0 && !writeVnetHeader(frame, this.#linkHeader)) return false;
+    return this.#vnet === 0 || writeVnetHeader(frame, this.#linkHeader);
+  }
+
+  #mayWait(): boolean {
+    const { length } = this.#waiting;
+    if (length === BATCH) return false;
+    if (this.#reading) {
+      const now = this.#clock();
+      if (length === 0) this.#waitingSince = now;
+      return now - this.#waitingSince < PATIENCE;
+    }
+    if (!this.#arranged) this.#arranged = afterTurns(this.#turnsOver, PATIENCE / 1000);
+    return this.#arranged;
+  }
+
+  readonly #turnsOver = (): void => {
+    this.#arranged = false;
+    this.#sendWaiting();
+  };
+
+  #sendWaiting(): void {
+    for (const frame of this.#waiting) this.#send(frame, true);
+    this.#waiting.length = 0;
+  }
+
+  #send(frame: ArenaFrame, good: boolean): boolean {
+    const sent = good && this.#write(frame);
+    this.#arena.give(frame);
+    if (sent) this.sent++;
+    else this.lost++;
+    return sent;
+  }
+
+  #write(frame: ArenaFrame): boolean {
     const length = this.#vnet + frame.length;
     const address = frame.address + frame.offset - this.#vnet;
     let wrote = this.#ffi.write(this.#fd, address, length);
@@ -275,6 +334,7 @@ export class TunDevice implements Device {
     const most = this.#linkHeader + MAX_PACKET;
     const address = frame.address + start - vnet;
     let reads = 0;
+    this.#reading = true;
     try {
       while (reads < BATCH && this.#sink !== undefined) {
         const length = this.#ffi.read(this.#fd, address, vnet + most);
@@ -297,7 +357,12 @@ export class TunDevice implements Device {
       // Also where an application's callback threw: what was received before is to be answered.
       this.received += reads;
       if (this.#spin > 0) this.#lookAgain(now, reads > 0);
-      if (reads > 0) this.#sink?.flush(now);
+      try {
+        if (reads > 0) this.#sink?.flush(now);
+      } finally {
+        this.#reading = false;
+        this.#sendWaiting();
+      }
     }
   }
 
