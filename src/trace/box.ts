@@ -26,6 +26,9 @@ export interface BoxOptions {
   readonly numbers?: Numbers;
 }
 
+/** A drawing takes at least so many columns. */
+export const LEAST_COLUMNS = 60;
+
 /** Columns left of the first lifeline: the time, or the time since the segment before. */
 const GUTTER = 12;
 
@@ -40,7 +43,7 @@ export class BoxRenderer implements Renderer {
   readonly #numbers: Numbers;
 
   constructor(options: BoxOptions = {}) {
-    const columns = Math.min(Math.max(options.columns ?? 80, 60), 132);
+    const columns = Math.min(Math.max(options.columns ?? 80, LEAST_COLUMNS), 132);
     this.#inner = columns - GUTTER - 2;
     this.#paint = options.paint ?? noPaint;
     this.#names = options.names ?? { ours: 'this end', peer: 'peer' };

@@ -1,4 +1,4 @@
-import { BoxRenderer, type Names, type Renderer } from './box.ts';
+import { BoxRenderer, LEAST_COLUMNS, type Names, type Renderer } from './box.ts';
 import type { Endpoints, TraceEvent } from './event.ts';
 import type { Numbers } from './format.ts';
 import type { Paint } from './paint.ts';
@@ -6,7 +6,7 @@ import { PlainRenderer } from './plain.ts';
 import { Steps } from './steps.ts';
 
 export interface LadderOptions {
-  /** Columns of the terminal. Default 80. */
+  /** Columns of the terminal. Default 80. Below 60 a drawing has no room: then it is sentences. */
   readonly columns?: number;
   /** Sentences in ASCII instead of a drawing. */
   readonly plain?: boolean;
@@ -36,7 +36,8 @@ export class Ladder {
   constructor(options: LadderOptions = {}) {
     const peerKnown = options.peerKnown ?? false;
     this.#steps = new Steps({ peerKnown, ...(options.all ? { unfolded: Number.POSITIVE_INFINITY } : {}) });
-    this.#renderer = options.plain ? new PlainRenderer(options) : new BoxRenderer(options);
+    const plain = options.plain || (options.columns ?? 80) < LEAST_COLUMNS;
+    this.#renderer = plain ? new PlainRenderer(options) : new BoxRenderer(options);
   }
 
   /** The lines that are complete with this event. */

@@ -104,7 +104,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
       // The one that was told of runs still.
       if (next === undefined || told.get(side) === due) continue;
       told.set(side, due);
-      recorder.running(side === 'client' ? 'ours' : 'peer', TIMERS[next.timer.name], next.timer.in, net.now);
+      // In FIN-WAIT-2 it is tcp_fin_timeout that runs: `ss` calls both timewait.
+      const name = next.state === 'FIN-WAIT-2' && next.timer.name === 'timewait' ? next.state : TIMERS[next.timer.name];
+      recorder.running(side === 'client' ? 'ours' : 'peer', name, next.timer.in, net.now);
     }
   };
   const stage = new Stage(
@@ -154,11 +156,17 @@ const TIMERS = {
   delack: 'delayed ACK',
 } as const;
 
+/** A timer, and the state of its connection. */
+interface Running {
+  readonly state: ConnectionRow['state'];
+  readonly timer: NonNullable<ConnectionRow['timer']>;
+}
+
 /** The timer of a simulated host that is due first. */
-function firstTimer(host: SimHost | SimGate): { readonly timer: NonNullable<ConnectionRow['timer']> } | undefined {
+function firstTimer(host: SimHost | SimGate): Running | undefined {
   if (!(host instanceof SimHost) || host.isDown) return undefined;
-  const running = host.connections().flatMap(({ timer }) => (timer === null ? [] : [{ timer }]));
-  return running.reduce<(typeof running)[number] | undefined>(
+  const running = host.connections().flatMap(({ state, timer }) => (timer === null ? [] : [{ state, timer }]));
+  return running.reduce<Running | undefined>(
     (first, one) => (first === undefined || one.timer.in < first.timer.in ? one : first),
     undefined,
   );
