@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly foreign: number;
   readonly against?: string;
   readonly only?: boolean;
-  readonly node: readonly string[];
+  readonly node?: readonly string[];
   readonly json?: string;
   readonly svg?: string;
   readonly list?: boolean;
@@ -33,7 +33,8 @@ export async function bench(rows: readonly string[], options: BenchOptions, harn
   }
   const { bench: run, Trouble } = (await import(harness.href)) as Harness;
   try {
-    return await run(rows, { ...options, only: options.only ?? false, list: options.list ?? false });
+    const { node = [], only = false, list = false } = options;
+    return await run(rows, { ...options, node, only, list });
   } catch (error) {
     if (error instanceof Trouble) throw new Failure(firstLine(error));
     throw error;

@@ -25,7 +25,7 @@ import { type Network, openNetwork } from './demo/network.ts';
 import { Ours } from './demo/ours.ts';
 import { type Fetched, makePage, type Page } from './demo/page.ts';
 import { checkLines, headingLines } from './demo/report.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure, fileTrouble, firstLine } from './failure.ts';
 import { LadderScreen } from './screen.ts';
 import { terminal } from './terminal.ts';
 import { until, within } from './wait.ts';
@@ -170,7 +170,7 @@ async function run(network: Network, config: TcpConfig, options: DemoOptions): P
       writeFileSync(file, picture);
       return { name: 'picture', ok: true, figure };
     } catch (error) {
-      return { name: 'picture', ok: false, figure: `cannot write ${file}: ${firstLine(error)}` };
+      return { name: 'picture', ok: false, figure: `cannot write ${file}: ${fileTrouble('write', file, error)}` };
     }
   }
 

@@ -6,7 +6,7 @@ import { profiles } from '../tcp/config.ts';
 import { type BenchOptions, bench } from './bench.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure, fileTrouble, firstLine } from './failure.ts';
 import { PEERS } from './linux/play.ts';
 import { type PacketdrillOptions, packetdrill } from './packetdrill.ts';
 import { type ScenarioOptions, scenario } from './scenario.ts';
@@ -39,7 +39,7 @@ function between(least: number, most: number): (text: string) => number {
   };
 }
 
-function gathered(text: string, before: readonly string[]): readonly string[] {
+function gathered(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 
@@ -128,8 +128,8 @@ function program(finish: (status: number) => void): Command {
     .addOption(new Option('--profile <name>', 'whose choices').choices(Object.keys(profiles)).default('linux'))
     .option('--strict', 'options in order and with NOPs, windows by value, buffer sizes')
     .option('--ipv6', 'over IPv6, where a script does not say')
-    .option('--define <name[=value]>', 'what #ifdef and cookies know; may be repeated', gathered, [])
-    .option('--list <file>', 'a table of scripts in the one directory: path, class, group, needed', gathered, [])
+    .option('--define <name[=value]>', 'what #ifdef and cookies know; may be repeated', gathered)
+    .option('--list <file>', 'a table of scripts in the one directory: path, class, group, needed', gathered)
     .option('--ladder', 'the segments of scripts that pass, too')
     .option('--json <file>', 'save an object for each script; - for standard output')
     .option('--junit <file>', 'save what build servers read; - for standard output')
@@ -150,7 +150,7 @@ function program(finish: (status: number) => void): Command {
     .option('--foreign <cores>', 'what other processes may take in a clean round', between(0, 64), 0.35)
     .option('--against <directory>', 'another build of ours (its dist) as a contender')
     .option('--only', 'ours alone')
-    .option('--node <flag>', 'an option for the Node that runs our server; may be repeated', gathered, [])
+    .option('--node <flag>', 'an option for the Node that runs our server; may be repeated', gathered)
     .option('--json <file>', 'save every figure; - for standard output')
     .option('--svg <directory>', 'save pictures of the rows that have something to draw')
     .action(async (rows: string[], options: BenchOptions) => finish(await bench(rows, options)));
@@ -198,6 +198,7 @@ function helpOf(command: Command): string {
 // `synfin demo | head`: who reads no more is not told.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(141);
-  throw error;
+  process.stderr.write(`synfin: cannot write to standard output: ${fileTrouble('write', '-', error)}\n`);
+  process.exit(1);
 });
 process.exitCode = await main(process.argv.slice(2));

@@ -4,15 +4,15 @@ import { junit } from '../packetdrill/junit.ts';
 import { PROFILES } from '../packetdrill/profiles.ts';
 import { board, type Entry, groupOf, judge, type Mode, type Result, readList } from '../packetdrill/suite.ts';
 import type { Paint } from '../trace/paint.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure, fileTrouble } from './failure.ts';
 import { terminal } from './terminal.ts';
 
 export interface PacketdrillOptions {
   readonly profile: string;
   readonly strict?: boolean;
   readonly ipv6?: boolean;
-  readonly define: readonly string[];
-  readonly list: readonly string[];
+  readonly define?: readonly string[];
+  readonly list?: readonly string[];
   readonly ladder?: boolean;
   readonly plain?: boolean;
   readonly json?: string;
@@ -31,7 +31,7 @@ interface Found extends Entry {
 
 /** `synfin packetdrill`: runs scripts, prints what did not pass and a board. The exit status is 1 where one failed; a skipped one did not pass, nor fail. */
 export function packetdrill(paths: readonly string[], options: PacketdrillOptions): number {
-  const scripts = options.list.length > 0 ? listed(paths, options.list) : paths.flatMap(find);
+  const scripts = options.list === undefined ? paths.flatMap(find) : listed(paths, options.list);
   if (scripts.length === 0) throw new Failure(`no .pkt file in ${paths.join(', ')}`, 2);
   const results = scripts.map((script) => run(script, options));
   const mode: Mode = options.strict ? 'strict' : 'normalised';
@@ -48,7 +48,7 @@ export function packetdrill(paths: readonly string[], options: PacketdrillOption
 
 /** A script by its name, or all below a directory. */
 function find(path: string): Found[] {
-  const directory = attempt(path, () => statSync(path)).isDirectory();
+  const directory = attempt('read', path, () => statSync(path)).isDirectory();
   if (!directory) return [{ path, file: path, suite: 'packetdrill', group: groupOf(path), needed: 'yes' }];
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.pkt'))
@@ -79,7 +79,7 @@ function run({ file, ...script }: Found, options: PacketdrillOptions): Result {
   const defined = new Set<string>();
   const system = SYSTEM[options.profile];
   if (system !== undefined) defined.add(system);
-  for (const definition of options.define) {
+  for (const definition of options.define ?? []) {
     const [name, value] = definition.split('=', 2) as [string, string | undefined];
     defined.add(name);
     if (value !== undefined) variables[name] = value;
@@ -110,21 +110,22 @@ function asJson({ suite, path, group, needed, strict, normalised, reason, line }
 }
 
 function read(file: string): string {
-  return attempt(file, () => readFileSync(file, 'utf8'));
+  return attempt('read', file, () => readFileSync(file, 'utf8'));
 }
 
 /** `-` is standard output. */
 function save(file: string, text: string): void {
   if (file === '-') process.stdout.write(text);
-  else attempt(file, () => writeFileSync(file, text));
+  else attempt('write', file, () => writeFileSync(file, text));
 }
 
-function attempt<T>(file: string, work: () => T): T {
+function attempt<T>(doing: 'read' | 'write', file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
+    const why = fileTrouble(doing, file, error);
+    if (doing === 'write') throw new Failure(`cannot write ${file}: ${why}`);
     const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : firstLine(error);
-    throw new Failure(`${file}: ${why}; name scripts, or a directory of them`, 2);
+    throw new Failure(`${file}: ${why}${code === 'ENOENT' ? '; name scripts, or a directory of them' : ''}`, 2);
   }
 }

@@ -10,10 +10,10 @@ import { CHAPTERS, type Chapter, type Scenario } from '../sim/scenarios/scenario
 import type { Language } from '../sim/scenarios/text.ts';
 import type { TraceEvent } from '../trace/event.ts';
 import { Ladder } from '../trace/ladder.ts';
-import { type Paint, textWidth, wrapText } from '../trace/paint.ts';
+import { noPaint, type Paint, textWidth, wrapText } from '../trace/paint.ts';
 import { laddersSvg } from '../trace/svg.ts';
 import { PcapngWriter } from '../wire/pcapng.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure, fileTrouble, firstLine } from './failure.ts';
 import { ownNamespace } from './linux/peer.ts';
 import { linuxSide, type PeerName, playWithLinux } from './linux/play.ts';
 import { isScenarioFile, playFile } from './scenario-file.ts';
@@ -47,6 +47,7 @@ const WORDS = {
     holds: 'All checks hold.',
     fails: 'Not all checks hold.',
     knobs: 'knobs',
+    colon: ': ',
     without: 'A RULE IS TAKEN OUT',
     damage: 'What breaks without it:',
     harmless: 'Here nothing breaks without it.',
@@ -57,6 +58,7 @@ const WORDS = {
     holds: '所有检查都成立。',
     fails: '有检查不成立。',
     knobs: '可调参数',
+    colon: '：',
     without: '去掉了一条规则',
     damage: '去掉它之后出了什么问题：',
     harmless: '在这个场景里，去掉它没有造成损害。',
@@ -65,6 +67,23 @@ const WORDS = {
   },
 } as const;
 
+/** What knobs count, in Chinese; units that are written alike in both languages are missing. */
+const UNITS: Readonly<Record<string, string>> = {
+  bytes: '字节',
+  connections: '个连接',
+  days: '天',
+  'each way': '个/每种',
+  h: '小时',
+  numbers: '个序号',
+  packets: '个包',
+  ports: '个端口',
+  requests: '个请求',
+  s: '秒',
+  segment: '（第几段）',
+  SYNs: '个 SYN',
+  times: '次',
+};
+
 /** `synfin scenario`: lists the catalogue, plays one scenario, or all. `rest`: the knobs, as they were written. Returns the exit status. */
 export async function scenario(
   name: string | undefined,
@@ -72,15 +91,15 @@ export async function scenario(
   options: ScenarioOptions,
 ): Promise<number> {
   const out = terminal(process.stdout, options.plain ?? false);
-  const lang = options.lang ?? (/^zh/i.test(process.env['LC_ALL'] ?? process.env['LANG'] ?? '') ? 'zh' : 'en');
+  const lang = options.lang ?? languageOf(process.env);
   const look: Look = { columns: Math.min(out.columns, 100), paint: out.paint, plain: options.plain ?? false, lang };
   if (name !== undefined && isScenarioFile(name)) {
     const { output, status } = playFile(name, options.json ? 'json' : (options.format ?? 'ladder'), look);
     write(options.output, output, 'ladder');
     return status;
   }
-  if (name === undefined && options.all !== true) return list(options, look);
-  if (options.list) return list(options, look);
+  checkCombination(name, options);
+  if (options.list || (name === undefined && options.all !== true)) return list(options, look);
   if (options.peer !== undefined) {
     if (options.mutate !== undefined)
       throw new Failure('a rule can be taken out of our own TCP only: --mutate goes without --peer', 2);
@@ -90,11 +109,25 @@ export async function scenario(
     if (status !== null) return status;
   }
   if (options.all) return await playAll(options, look);
-  if (name === undefined) return list(options, look);
-  const found = findScenario(name);
+  const found = findScenario(name!);
   if (found === undefined)
-    throw new Failure(`there is no scenario ${name}${nearest(name)}: synfin scenario lists them`, 2);
+    throw new Failure(`there is no scenario ${name}${nearest(name!)}: synfin scenario lists them`, 2);
   return await play(found, knobsOf(rest), options, look, out.columns);
+}
+
+/** What the locale says, as setlocale(3) reads it: a variable that is empty says nothing. */
+function languageOf({ LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): Language {
+  return /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || '') ? 'zh' : 'en';
+}
+
+/** What would be passed over in silence is refused. */
+function checkCombination(name: string | undefined, { all, list, format, output, step }: ScenarioOptions): void {
+  if (name?.startsWith('--')) throw new Failure(`name a scenario before its knobs: synfin scenario NAME ${name} …`, 2);
+  const [many, does] = list ? ['--list', 'lists'] : ['--all', 'plays'];
+  if (name !== undefined && (all || list)) throw new Failure(`${many} ${does} every scenario: leave out ${name}`, 2);
+  if (name !== undefined) return;
+  const one = [format && '--format', output && '--output', step && '--step'].find(Boolean);
+  if (one) throw new Failure(`${one} is for one scenario: synfin scenario NAME ${one}; for lists there is --json`, 2);
 }
 
 async function play(
@@ -126,22 +159,36 @@ async function play(
   if (format === 'pcapng') write(options.output, Buffer.concat(capture), 'pcapng');
   else if (format === 'svg') write(options.output, picture(result, look.lang, options.absolute ?? false), 'svg');
   else if (format === 'json') write(options.output, `${JSON.stringify(asJson(result), null, 2)}\n`, 'json');
-  else await show(result, look, columns, options);
+  else if (options.output !== undefined) {
+    const lines: string[] = [];
+    await show(result, { ...look, paint: noPaint }, columns, options, async (more) => void lines.push(...more));
+    write(options.output, lines.map((line) => `${line}\n`).join(''), 'ladder');
+  } else {
+    const next = options.step ? stepper() : null;
+    await show(result, look, columns, options, async (lines) => {
+      process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      if (next !== null && lines.length > 0) await next.wait();
+    });
+    next?.close();
+  }
   return ok ? 0 : 1;
 }
 
-async function show(result: ScenarioResult, look: Look, columns: number, options: ScenarioOptions): Promise<void> {
+/** Tells a run step by step to `print`, the explanation first. */
+async function show(
+  result: ScenarioResult,
+  look: Look,
+  columns: number,
+  options: ScenarioOptions,
+  print: (lines: readonly string[]) => Promise<void>,
+): Promise<void> {
   const { scenario: s, recorder } = result;
   const { paint, lang } = look;
   const words = WORDS[lang];
-  const next = options.step ? stepper() : null;
-  const print = async (lines: readonly string[]) => {
-    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-    if (next !== null && lines.length > 0) await next.wait();
-  };
-  const settings = s.knobs.map(
-    (k) => `--${k.name} ${result.knobs[k.name]} (${k.from}…${k.to} ${k.unit}: ${k.text[lang]})`,
-  );
+  const settings = s.knobs.map((k) => {
+    const range = `${k.from}…${k.to} ${lang === 'zh' ? (UNITS[k.unit] ?? k.unit) : k.unit}`;
+    return `--${k.name} ${result.knobs[k.name]} (${range}${words.colon}${k.text[lang]})`;
+  });
   await print([
     `${paint('title', s.name)}  ${s.title[lang]}`,
     paint('faint', `${CHAPTERS[s.chapter][lang]} · ${s.rfc.join(' · ')}`),
@@ -175,7 +222,6 @@ async function show(result: ScenarioResult, look: Look, columns: number, options
   for (const { event, connection } of events) await print(ladder.push(event, connection));
   await print(ladder.end());
   await print(['', ...verdict(result, look)]);
-  next?.close();
 }
 
 function isCheck(event: TraceEvent | undefined): boolean {
@@ -375,7 +421,7 @@ function write(file: string | undefined, content: string | Uint8Array, format: s
   try {
     writeFileSync(file, content);
   } catch (error) {
-    throw new Failure(`cannot write ${file}: ${firstLine(error)} (--output FILE)`);
+    throw new Failure(`cannot write ${file}: ${fileTrouble('write', file, error)} (--output FILE)`);
   }
 }
 

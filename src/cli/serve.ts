@@ -8,7 +8,7 @@ import { Ladder } from '../trace/ladder.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { authority } from './demo/machine.ts';
 import { makePage } from './demo/page.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure, fileTrouble } from './failure.ts';
 import { LadderScreen } from './screen.ts';
 import { servePage } from './serve-page.ts';
 import type { FromWorker, ServeWorker } from './serve-worker.ts';
@@ -131,9 +131,7 @@ function read(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : firstLine(error);
-    throw new Failure(`cannot read ${file}: ${why}; name a file to serve, or none`);
+    throw new Failure(`cannot read ${file}: ${fileTrouble('read', file, error)}; name a file to serve, or none`);
   }
 }
 

@@ -132,7 +132,7 @@ describe('synfin demo, in memory', () => {
     expect(readFileSync(join(cwd, 'ladder.svg'), 'utf8')).toMatch(/^<svg .*>TIME-WAIT timer fires<.*<\/svg>\n$/s);
     const failed = await memory('--quiet', '--svg', 'no-such-folder/ladder.svg');
     expect(failed.status).toBe(1);
-    expect(failed.stdout).toMatch(/✗ picture +cannot write no-such-folder\/ladder\.svg: ENOENT/);
+    expect(failed.stdout).toMatch(/✗ picture +cannot write no-such-folder\/ladder\.svg: there is no folder/);
   });
 
   it('fails where a check does not hold, and says which', async () => {

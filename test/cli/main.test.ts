@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { synfin } from './support/synfin.ts';
+import { binary, synfin } from './support/synfin.ts';
 
 describe('synfin', () => {
   it.each([
@@ -54,6 +56,19 @@ describe('synfin', () => {
     const { status, stdout, stderr } = await synfin([]);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toContain('Usage: synfin COMMAND');
+  });
+
+  it('says in one line that its output has no room', async () => {
+    const full = openSync('/dev/full', 'w');
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [binary(), 'scenario'], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      });
+      expect([status, stderr]).toEqual([1, 'synfin: cannot write to standard output: the disk is full\n']);
+    } finally {
+      closeSync(full);
+    }
   });
 
   it('knows its version', async () => {

@@ -73,5 +73,10 @@ describe('synfin packetdrill', () => {
       status: 2,
       stderr: `synfin: no .pkt file in ${file('empty')}\n`,
     });
+    const out = file('none/out.json');
+    expect(await synfin(['packetdrill', file('good.pkt'), '--json', out])).toMatchObject({
+      status: 1,
+      stderr: `synfin: cannot write ${out}: there is no folder ${file('none')}; make it first\n`,
+    });
   });
 });

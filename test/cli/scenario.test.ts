@@ -70,11 +70,28 @@ describe('synfin scenario', () => {
       await synfin(['scenario', 'close-four', '--format', 'pcapng', '--output', pcapng]);
       const capture = readCapture(readFileSync(pcapng));
       expect([capture.error, capture.frames.length]).toEqual([null, 7]);
+      const [drawn, ladder] = [join(folder, 'a.txt'), ['scenario', 'close-four', '--lang', 'en']];
+      expect(await synfin([...ladder, '--output', drawn])).toMatchObject({ status: 0, stdout: '' });
+      expect(readFileSync(drawn, 'utf8')).toBe((await synfin(ladder)).stdout);
       const { stdout } = await synfin(['scenario', 'close-four', '--json']);
       expect(JSON.parse(stdout)).toMatchObject({ name: 'close-four', ok: true, segments: 7 });
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('says whose timer runs: the one of FIN-WAIT-2 is not that of TIME-WAIT', async () => {
+    const told = (await synfin(['scenario', 'close-four', '--plain', '--lang', 'en'])).stdout;
+    expect(told).toMatch(/is in FIN-WAIT-2[\s\S]*: FIN-WAIT-2 timer runs[\s\S]*is in TIME-WAIT/);
+    expect(told).not.toMatch(/TIME-WAIT timer runs[\s\S]*is in TIME-WAIT/);
+  });
+
+  it('speaks the language of the locale, in which an empty variable says nothing', async () => {
+    const first = async (env: NodeJS.ProcessEnv) =>
+      (await synfin(['scenario', 'open-options'], { env: { LC_ALL: '', LC_MESSAGES: '', LANG: 'C', ...env } })).stdout;
+    expect(await first({ LANG: 'zh_CN.UTF-8' })).toMatch(/可调参数 {2}--delay 20 \(0…200 ms：报文段的单程时延\)/);
+    expect(await first({ LC_MESSAGES: 'zh_TW.UTF-8' })).toContain('可调参数');
+    expect(await first({ LC_ALL: 'C', LANG: 'zh_CN.UTF-8' })).toContain('knobs  --delay 20');
   });
 
   it.each([
@@ -83,6 +100,10 @@ describe('synfin scenario', () => {
     [['open-basic', '--dely', '3'], /^synfin: open-basic has no knob --dely: it has --delay$/],
     [['open-basic', '--delay', '3000'], /^synfin: --delay is 0 to 200 \(ms\), not 3000$/],
     [['open-basic', '--delay', 'x'], /^synfin: --delay needs a number$/],
+    [['--delay', '3'], /^synfin: name a scenario before its knobs: synfin scenario NAME --delay …$/],
+    [['--all', 'open-basic'], /^synfin: --all plays every scenario: leave out open-basic$/],
+    [['--list', 'open-basic'], /^synfin: --list lists every scenario: leave out open-basic$/],
+    [['--all', '--format', 'svg'], /^synfin: --format is for one scenario: /],
     [['open-basic', '--mutate', 'gravity'], /^synfin: there is no rule gravity to take out: two-way, /],
   ])('says in one line what is wrong: %s', async (args, line) => {
     const { stdout, stderr, status } = await synfin(['scenario', ...args]);
