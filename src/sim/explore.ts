@@ -3,6 +3,7 @@ import { ALL_CONGESTION } from '../tcp/congestion/algorithms.ts';
 import * as core from '../tcp/connection.ts';
 import { Counters } from '../tcp/counters.ts';
 import type { Environment } from '../tcp/environment.ts';
+import { ALL_EXTENSIONS } from '../tcp/extensions.ts';
 import type { Failure } from '../tcp/notices.ts';
 import { CLOSED, LISTEN, STATE_NAMES, type State, TIME_WAIT } from '../tcp/state.ts';
 import { NEVER, Tcb } from '../tcp/tcb.ts';
@@ -396,6 +397,7 @@ class World {
       config,
       counters: new Counters(),
       congestion: ALL_CONGESTION,
+      extensions: ALL_EXTENSIONS,
       trace: {
         segment: () => {},
         state: (_, from: State, to: State) => this.transitions.add(`${STATE_NAMES[from]} → ${STATE_NAMES[to]}`),

@@ -8,6 +8,7 @@ import type { Environment } from '../tcp/environment.ts';
 import { resetFor } from '../tcp/events/closed.ts';
 import { listenVerdict } from '../tcp/events/listen.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
+import type { Extensions } from '../tcp/extensions.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { ENDED } from '../tcp/notices.ts';
 import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
@@ -22,7 +23,7 @@ import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
 import { portsWord } from './demux.ts';
 import type { Dormancy } from './dormancy.ts';
-import { FastOpenCache } from './fast-open-cache.ts';
+import type { FastOpenCache } from './fast-open-cache.ts';
 import { fewTables } from './few-tables.ts';
 import type { Host } from './host.ts';
 import { type Listener, Listeners } from './listener.ts';
@@ -60,12 +61,13 @@ export class Engine implements Environment {
   readonly dormancy: Dormancy | null;
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
-  readonly fastOpen: FastOpenCache;
+  readonly fastOpen: FastOpenCache | null;
   readonly paths: Paths;
   readonly pathMetrics = ({ remoteAddress }: FourTuple) => this.paths.metrics(remoteAddress);
   readonly warnings: Warnings | null;
   readonly parts: Parts;
   readonly congestion: MoreCongestion;
+  readonly extensions: Extensions;
   trace: Trace | null;
   /** Closed: what is left in TIME-WAIT wakes nobody. */
   halted = false;
@@ -97,6 +99,8 @@ export class Engine implements Environment {
   constructor(host: Host, config: TcpConfig, trace: Trace | null, parts: Parts) {
     this.host = host;
     this.congestion = parts.congestion ?? {};
+    this.extensions = parts;
+    this.parts = parts;
     this.config = config;
     this.trace = trace;
     const secret = (length: number): Uint8Array => {
@@ -111,9 +115,8 @@ export class Engine implements Environment {
     this.timeWait = tables.timeWait;
     this.passive = new PassiveOpens(this, tables.halfOpen, secret(48), parts.floodGuard?.(this) ?? null);
     this.paths = new Paths(config);
-    this.fastOpen = new FastOpenCache(config);
+    this.fastOpen = parts.fastOpen?.client(config) ?? null;
     this.warnings = parts.warnings?.() ?? null;
-    this.parts = parts;
     this.dormant = parts.dormant?.(this) ?? null;
     this.dormancy = parts.dormancy?.(this) ?? null;
     if (this.dormancy !== null) this.clocks.push(this.dormancy);
@@ -160,11 +163,11 @@ export class Engine implements Environment {
   fastOpenAnswered(tcb: Tcb, synAck: Segment, now: number): void {
     // The text not acknowledged and no cookie, in answer to a SYN sent again: the first one did not come through.
     const taken = synAck.fastOpenLength > 0 || diff(synAck.ack, tcb.iss) > 1;
-    this.fastOpen.answered(tcb.remoteAddress, synAck, taken, tcb.totalRetrans > 0, now);
+    this.fastOpen?.answered(tcb.remoteAddress, synAck, taken, tcb.totalRetrans > 0, now);
   }
 
   fastOpenVanished(_tcb: Tcb, now: number): void {
-    this.fastOpen.blackHole(now);
+    this.fastOpen?.blackHole(now);
   }
 
   allocate(size: number): Uint8Array {
@@ -353,7 +356,7 @@ export class Engine implements Environment {
     }
     const connection = this.create(tuple, port);
     if (events !== undefined) connection.events = events;
-    if (fastOpen) connection.tcb.fastOpen = this.fastOpen.ask(tuple.remoteAddress, now);
+    if (fastOpen) connection.tcb.fastOpen = this.fastOpen?.ask(tuple.remoteAddress, now) ?? null;
     if (options !== undefined) connection.setOptions(options);
     openActive(connection.tcb, now, data);
     this.#floor = null;

@@ -1,7 +1,22 @@
 /** `synfin/stack`: a host's TCP/IP on any device. */
 export type { Host } from './host.ts';
 export type { ConnectionRow, StackStats } from './netstat.ts';
-export { bbr, dormancy, floodGuard, fragments, icmp, inspection, many, type Parts, udp, warnings } from './parts.ts';
+export {
+  accEcn,
+  bbr,
+  dormancy,
+  fastOpen,
+  floodGuard,
+  fragments,
+  icmp,
+  inspection,
+  many,
+  mtuProbes,
+  type Parts,
+  synCookies,
+  udp,
+  warnings,
+} from './parts.ts';
 export * from './socket.ts';
 export { type DeviceAddress, LeanStack, type LeanStackOptions, Stack, type StackOptions } from './stack.ts';
 export type { CaState, TcpInfo } from './tcp-info.ts';

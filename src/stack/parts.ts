@@ -1,9 +1,14 @@
 import type { Addresses } from '../ip/addresses.ts';
+import type { TcpConfig } from '../tcp/config.ts';
 import { ALL_CONGESTION, type MoreCongestion } from '../tcp/congestion/algorithms.ts';
 import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
+import * as extensions from '../tcp/extensions.ts';
+import { SynCookies } from '../tcp/syn-cookie.ts';
 import { Dormancy } from './dormancy.ts';
 import type { Engine } from './engine.ts';
+import { FastOpenCache } from './fast-open-cache.ts';
+import { FastOpenServer } from './fast-open-server.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { Fragments } from './fragments.ts';
 import { HalfSipHash } from './half-siphash.ts';
@@ -18,9 +23,16 @@ import { Udp, type UdpHome } from './udp.ts';
 import { Warnings } from './warnings.ts';
 
 /** What a stack can do without. `Stack` has all of it, `LeanStack` what it is given: a bundle for a page has no more than it names. */
-export interface Parts {
+export interface Parts extends extensions.Extensions {
   /** Congestion control beyond Reno and CUBIC. */
   readonly congestion?: MoreCongestion;
+  /** Text on SYNs (RFC 7413), of ours and of our peers. Without, options that ask for it do nothing. */
+  readonly fastOpen?: {
+    client(config: TcpConfig): FastOpenCache;
+    server(engine: Engine, key: Uint8Array): FastOpenServer;
+  };
+  /** What answers a flood of SYNs. Without, SYNs beyond `tcp_max_syn_backlog` are dropped. */
+  readonly synCookies?: (key: Uint8Array) => SynCookies;
   /** `Stack.bind`. */
   readonly udp?: (home: UdpHome) => Udp;
   /** Echoes, and errors for what cannot be taken. Without, ICMP is only heard. */
@@ -42,6 +54,23 @@ export interface Parts {
 
 /** BBR, for `tcp_congestion_control` and `congestionControl`. */
 export const bbr: Parts = { congestion: ALL_CONGESTION };
+
+/** TCP Fast Open. */
+export const fastOpen: Parts = {
+  fastOpen: {
+    client: (config) => new FastOpenCache(config),
+    server: (engine, key) => new FastOpenServer(engine, key),
+  },
+};
+
+/** SYN cookies. */
+export const synCookies: Parts = { synCookies: (key) => new SynCookies(key) };
+
+/** Accurate ECN feedback (RFC 9768), for `tcp_ecn` from 3. */
+export const accEcn: Parts = extensions.accEcn;
+
+/** Path MTU discovery by probes (RFC 4821), for `tcp_mtu_probing`. */
+export const mtuProbes: Parts = extensions.mtuProbes;
 
 /** UDP sockets. */
 export const udp: Parts = { udp: (home) => new Udp(home) };
@@ -77,7 +106,10 @@ export const warnings: Parts = { warnings: () => new Warnings() };
 export const many: Parts = { tables: manyTables };
 
 export const ALL_PARTS: Parts = {
+  ...extensions.ALL_EXTENSIONS,
   ...bbr,
+  ...fastOpen,
+  ...synCookies,
   ...udp,
   ...dormancy,
   ...icmp,

@@ -1,24 +1,18 @@
 import { abort, output, segmentArrives, timeout } from '../tcp/connection.ts';
 import { openPassive } from '../tcp/events/open.ts';
-import {
-  type FastOpen,
-  FastOpenCookies,
-  parseFastOpenKey,
-  TFO_ALL_LISTENERS,
-  TFO_SERVER,
-  TFO_SERVER_WITHOUT_COOKIE,
-} from '../tcp/fast-open.ts';
+import type { FastOpen } from '../tcp/fast-open.ts';
 import { freezeHalfOpen, synAckTimeout, thawHalfOpen } from '../tcp/half-open.ts';
 import type { Failure } from '../tcp/notices.ts';
 import { ConnectionRequest } from '../tcp/request.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED } from '../tcp/state.ts';
-import { COOKIE_LIFE, cookieSequence, limitToCookie, SynCookies, thawCookie } from '../tcp/syn-cookie.ts';
+import { COOKIE_LIFE, type SynCookies } from '../tcp/syn-cookie.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import type { FourTuple } from '../tcp/trace.ts';
 import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import type { Seq } from '../wire/seq.ts';
 import { portsWord } from './demux.ts';
 import type { Engine } from './engine.ts';
+import type { FastOpenServer } from './fast-open-server.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import type { Listener } from './listener.ts';
 import { transmitSegment } from './output.ts';
@@ -36,10 +30,8 @@ const DUE_WHEN_BEHIND = 1;
 export class PassiveOpens {
   readonly table: Tables['halfOpen'];
   readonly #engine: Engine;
-  readonly #cookies: SynCookies;
-  readonly #ownKey: Uint8Array;
-  #sharedKey = '';
-  #fastOpenCookies: FastOpenCookies;
+  readonly #cookies: SynCookies | null;
+  readonly #fastOpen: FastOpenServer | null;
   /** The devices that SYNs came by: records name them by number. */
   readonly #ports: Port[] = [];
   /** One serves all SYNs, and their answers. */
@@ -51,30 +43,20 @@ export class PassiveOpens {
   constructor(engine: Engine, table: Tables['halfOpen'], key: Uint8Array, guard: FloodGuard | null) {
     this.#engine = engine;
     this.table = table;
-    this.#cookies = new SynCookies(key.subarray(0, 32));
-    this.#ownKey = key.subarray(32, 48);
-    this.#fastOpenCookies = this.#keyed();
+    this.#cookies = engine.parts.synCookies?.(key.subarray(0, 32)) ?? null;
+    this.#fastOpen = engine.parts.fastOpen?.server(engine, key.subarray(32, 48)) ?? null;
     this.guard = guard;
-  }
-
-  /** The key that machines share, where there is one; it may change (RFC 7413 §4.1.2). */
-  #keyed(): FastOpenCookies {
-    this.#sharedKey = this.#engine.config.tcp_fastopen_key;
-    const key = this.#sharedKey === '' ? this.#ownKey : parseFastOpenKey(this.#sharedKey);
-    if (key !== null) return new FastOpenCookies(key);
-    throw new RangeError(
-      `tcp_fastopen_key ${this.#sharedKey}: write four words, a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4, or nothing`,
-    );
   }
 
   /** A SYN for a listener, from nobody known. `reopens`: its four-tuple was in TIME-WAIT, and its ISS has to be beyond what was used. */
   open(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number, reopens: boolean): void {
     const { config, counters, trace } = this.#engine;
     const queueFull = listener.synQueue >= config.tcp_max_syn_backlog;
-    const cookie =
-      !reopens &&
+    const cookies = reopens ? null : this.#cookies;
+    const forget =
+      cookies !== null &&
       (queueFull ? config.tcp_syncookies > 0 && this.#admits(listener, port, tuple, now) : config.tcp_syncookies === 2);
-    if (listener.full || (queueFull && !cookie)) {
+    if (listener.full || (queueFull && !forget)) {
       trace?.segment('in', tuple, segment, now);
       trace?.drop(tuple, segment, listener.full ? 'accept queue full' : 'SYN queue full', now);
       if (!listener.full) {
@@ -87,15 +69,15 @@ export class PassiveOpens {
       listener.overflows++;
       return;
     }
-    if (cookie) {
-      this.#answerWithCookie(listener, port, tuple, segment, now);
+    if (forget) {
+      this.#answerWithCookie(cookies, listener, port, tuple, segment, now);
       if (queueFull) {
         counters.TCPReqQFullDoCookies++;
         this.#engine.warnings?.add('SYN flood', listener.localPort, now);
       }
       return;
     }
-    const fastOpen = this.#fastOpen(listener, tuple, segment);
+    const fastOpen = this.#fastOpen?.answer(listener, tuple, segment) ?? null;
     if (fastOpen?.accepted) {
       this.#openAtOnce(listener, port, tuple, segment, fastOpen, now);
       return;
@@ -127,13 +109,20 @@ export class PassiveOpens {
   }
 
   /** Nothing is kept: the SYN,ACK's numbers hold what there is to know (`syn-cookie.ts`). */
-  #answerWithCookie(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): void {
+  #answerWithCookie(
+    cookies: SynCookies,
+    listener: Listener,
+    port: Port,
+    tuple: FourTuple,
+    segment: Segment,
+    now: number,
+  ): void {
     listener.lastCookie = now;
     const request = this.#begin(port, tuple, segment, now);
-    request.iss = cookieSequence(request, this.#cookies, now);
+    request.iss = cookies.sequence(request, now);
     // A flood is of SYNs without: no hash for those.
     if (request.timestamps) request.tsOffset = this.#engine.timestampOffset(tuple);
-    limitToCookie(request, now);
+    cookies.limit(request, now);
     this.#engine.counters.SyncookiesSent++;
     this.#answer(listener, port, request, now);
   }
@@ -143,7 +132,7 @@ export class PassiveOpens {
     const engine = this.#engine;
     engine.trace?.state(tuple, CLOSED, LISTEN, 'passive OPEN', now);
     engine.trace?.segment('in', tuple, segment, now);
-    this.#request ??= new ConnectionRequest(engine.config, tuple);
+    this.#request ??= new ConnectionRequest(engine, tuple);
     this.#request.begin(tuple, segment, engine.pathMss(tuple, port), engine.rcvMss(tuple, port), now);
     return this.#request;
   }
@@ -174,29 +163,6 @@ export class PassiveOpens {
     this.#engine.trace?.segment('in', tcb, segment, now);
     segmentArrives(tcb, segment, now);
     this.#engine.opened(tcb, port, listener);
-  }
-
-  /** RFC 7413 §4.1.2, §4.2.2: what a SYN's Fast Open option gets; null: nothing, and the SYN is as any other. */
-  #fastOpen(listener: Listener, tuple: FourTuple, segment: Segment): FastOpen | null {
-    const { config, counters } = this.#engine;
-    const bits = config.tcp_fastopen;
-    const most = listener.fastOpen > 0 || (bits & TFO_ALL_LISTENERS) === 0 ? listener.fastOpen : listener.backlog;
-    if ((bits & TFO_SERVER) === 0 || most === 0) return null;
-    if (config.tcp_fastopen_key !== this.#sharedKey) this.#fastOpenCookies = this.#keyed();
-    const answer = this.#fastOpenCookies.answer(tuple, segment, (bits & TFO_SERVER_WITHOUT_COOKIE) !== 0);
-    if (answer === null) return null;
-    if (!answer.accepted) {
-      if (segment.fastOpenLength === 0) counters.TCPFastOpenCookieReqd++;
-      else counters.TCPFastOpenPassiveFail++;
-      return answer;
-    }
-    // RFC 7413 §5.1: anybody who once had a cookie can fill memory so.
-    if (listener.fastOpenPending >= most) {
-      counters.TCPFastOpenListenOverflow++;
-      return null;
-    }
-    counters.TCPFastOpenPassive++;
-    return answer;
   }
 
   /** A segment for the half-open connection `id`. */
@@ -232,11 +198,12 @@ export class PassiveOpens {
   /** An ACK for a listener, from nobody known. True where it brought a cookie back. */
   cookie(listener: Listener, port: Port, tuple: FourTuple, segment: Segment, now: number): boolean {
     const { config, counters, trace } = this.#engine;
-    if ((segment.flags & (SYN | ACK | RST)) !== ACK || config.tcp_syncookies === 0) return false;
+    if ((segment.flags & (SYN | ACK | RST)) !== ACK || config.tcp_syncookies === 0 || this.#cookies === null)
+      return false;
     if (config.tcp_syncookies !== 2 && now - listener.lastCookie > COOKIE_LIFE) return false;
     const rcvMss = this.#engine.rcvMss(tuple, port);
     const pathMss = this.#engine.pathMss(tuple, port);
-    const tcb = thawCookie(this.#engine, this.#cookies, tuple, segment, rcvMss, pathMss, now);
+    const tcb = this.#cookies.thaw(this.#engine, tuple, segment, rcvMss, pathMss, now);
     if (tcb === null) {
       counters.SyncookiesFailed++;
       return false;

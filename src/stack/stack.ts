@@ -233,7 +233,7 @@ export class LeanStack {
    */
   fastOpenRoom(remoteAddress: IpAddress, length = Number.MAX_SAFE_INTEGER): number {
     const hop = this.#way(remoteAddress);
-    const asked = hop === null ? null : this.#engine.fastOpen.ask(remoteAddress, this.#engine.now());
+    const asked = this.#engine.fastOpen?.ask(remoteAddress, this.#engine.now()) ?? null;
     if (hop === null || asked === null) return 0;
     const tuple = { localAddress: hop.source, localPort: 0, remoteAddress, remotePort: 0 };
     return asked.textOfSyn(length, this.#engine.pathMss(tuple, hop.device));
@@ -241,7 +241,7 @@ export class LeanStack {
 
   /** Forgets what servers gave and refused for Fast Open. */
   forgetFastOpen(): void {
-    this.#engine.fastOpen.clear();
+    this.#engine.fastOpen?.clear();
   }
 
   /** A UDP socket on a port of its own. Throws a StackError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */

@@ -1,5 +1,4 @@
 import { ACK, AE, CE, CWR, ECE, ECT0, NOT_ECT, RST, type Segment, SYN } from '../wire/segment.ts';
-import { AccEcn } from './accecn.ts';
 import { oweAck } from './ack-policy.ts';
 import { reduceForMark } from './congestion/window.ts';
 import { ACC_ECN, type EcnMode, NO_ECN, RFC_3168 } from './ecn-mode.ts';
@@ -26,9 +25,14 @@ export function synFlags(tcb: SynSide, answering: boolean): number {
     return tcb.accEcn === null ? 0 : tcb.accEcn.synAckFlags;
   }
   const silent = tcb.config.tcp_ecn_fallback && tcb.synRetransmitted && tcb.retries > tcb.config.ecnSynRetries;
-  tcb.ecnOffered = silent ? NO_ECN : OFFERS[tcb.config.tcp_ecn]!;
+  tcb.ecnOffered = silent ? NO_ECN : able(tcb, OFFERS[tcb.config.tcp_ecn]!);
   if (tcb.ecnOffered === NO_ECN) return 0;
   return tcb.ecnOffered === ACC_ECN ? FLAGS : ECE | CWR;
+}
+
+/** As far as we can. */
+function able({ env }: SynSide, mode: EcnMode): EcnMode {
+  return mode === ACC_ECN && env.extensions.accEcn === undefined ? RFC_3168 : mode;
 }
 
 /** The peer's SYN or SYN,ACK: what is agreed on (RFC 3168 §6.1.1; RFC 9768 §3.1.1, table 2). */
@@ -38,12 +42,12 @@ export function agreeEcn(tcb: SynSide, segment: Segment): void {
 }
 
 function agreeAsServer(tcb: SynSide, segment: Segment): void {
-  const accepts = ACCEPTS[tcb.config.tcp_ecn]!;
+  const accepts = able(tcb, ACCEPTS[tcb.config.tcp_ecn]!);
   const asked = segment.flags & FLAGS;
   tcb.ecn = NO_ECN;
   if (asked === FLAGS && accepts === ACC_ECN) {
     tcb.ecn = ACC_ECN;
-    tcb.accEcn = new AccEcn(segment.ecn);
+    tcb.accEcn = tcb.env.extensions.accEcn!(segment.ecn);
   } else if ((asked & (ECE | CWR)) === (ECE | CWR) && accepts !== NO_ECN && segment.ecn === NOT_ECT) {
     // A marked SYN that asks for RFC 3168 is nothing that RFC 3168 sends: something on the path is broken.
     tcb.ecn = RFC_3168;
@@ -58,7 +62,7 @@ function agreeAsClient(tcb: SynSide, segment: Segment): void {
   if (answer === ECE || (tcb.ecnOffered === ACC_ECN && answer === (AE | ECE))) tcb.ecn = RFC_3168;
   else if (tcb.ecnOffered === ACC_ECN && answer !== 0 && answer !== FLAGS) {
     tcb.ecn = ACC_ECN;
-    tcb.accEcn = new AccEcn(segment.ecn);
+    tcb.accEcn = tcb.env.extensions.accEcn!(segment.ecn);
     tcb.accEcn.synArrived(answer);
   }
 }

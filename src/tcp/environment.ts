@@ -3,6 +3,7 @@ import type { Seq } from '../wire/seq.ts';
 import type { TcpConfig } from './config.ts';
 import type { MoreCongestion } from './congestion/algorithms.ts';
 import type { Counters } from './counters.ts';
+import type { Extensions } from './extensions.ts';
 import type { Tcb } from './tcb.ts';
 import type { FourTuple, Trace } from './trace.ts';
 
@@ -23,6 +24,7 @@ export interface Environment {
   trace: Trace | null;
   /** Congestion control beyond Reno and CUBIC. */
   readonly congestion?: MoreCongestion;
+  readonly extensions: Extensions;
   /** How `tcp_mem` is filled: 0 enough, 1 no buffer may grow, 2 no more than each connection is promised. */
   readonly memoryPressure?: 0 | 1 | 2;
   /** Sends a segment of this connection. `segment` is reused after the call. `now`: µs. False: the device refused it, and nothing of it left. */

@@ -50,20 +50,20 @@ export class FastOpen {
   endsAt(offset: number): boolean {
     return this.synText > 0 && offset === this.synText;
   }
-}
 
-/** Our SYN is acknowledged: what of its text is not is lost, and goes again as it was (§4.2.1). That is no congestion. */
-export function settleSynText(tcb: Tcb): void {
-  const { fastOpen, scoreboard, env } = tcb;
-  if (fastOpen === null || fastOpen.synText === 0) return;
-  if (tcb.sndUna === tcb.sndNxt) {
-    fastOpen.taken = true;
-    env.counters.TCPFastOpenActive++;
-    return;
+  /** Our SYN is acknowledged: what of its text is not is lost, and goes again as it was (§4.2.1). That is no congestion. */
+  settle(tcb: Tcb): void {
+    const { scoreboard, env } = tcb;
+    if (this.synText === 0) return;
+    if (tcb.sndUna === tcb.sndNxt) {
+      this.taken = true;
+      env.counters.TCPFastOpenActive++;
+      return;
+    }
+    env.counters.TCPFastOpenActiveFail++;
+    for (let i = 0; i < scoreboard.count; i++) scoreboard.markLost(scoreboard.at(i));
+    repeatLost(tcb);
   }
-  env.counters.TCPFastOpenActiveFail++;
-  for (let i = 0; i < scoreboard.count; i++) scoreboard.markLost(scoreboard.at(i));
-  repeatLost(tcb);
 }
 
 /** A server's cookies (§4.1.2): a keyed hash of both addresses, nothing kept. The same as Linux's by the same key. */

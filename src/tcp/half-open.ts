@@ -1,5 +1,4 @@
 import { add, type Seq } from '../wire/seq.ts';
-import { AccEcn } from './accecn.ts';
 import type { TcpConfig } from './config.ts';
 import { ACC_ECN, type EcnMode } from './ecn-mode.ts';
 import type { Environment } from './environment.ts';
@@ -118,7 +117,7 @@ export function thawHalfOpen(
   tcb.tsOffset = record.tsOffset;
   tcb.tsRecent = record.tsRecent;
   tcb.ecn = record.ecn;
-  if (record.ecn === ACC_ECN) tcb.accEcn = new AccEcn(record.synEcn);
+  if (record.ecn === ACC_ECN) tcb.accEcn = env.extensions.accEcn!(record.synEcn);
   tcb.retries = record.retries;
   tcb.rto = synAckTimeout(tcb.config, record.retries);
   const sentAt = record.retransmitAt - tcb.rto;

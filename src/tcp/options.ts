@@ -17,6 +17,7 @@ export interface SynSide
     | 'passive'
     | 'retries'
     | 'synRetransmitted'
+    | 'env'
     | 'pathMss'
     | 'rcvMss'
     | 'peerMss'

@@ -11,7 +11,7 @@ import type { Sent } from './loss/scoreboard.ts';
 import { scheduleTailProbe, tailProbeSent } from './loss/tlp.ts';
 import { noteRetransmission } from './loss/undo.ts';
 import { optionLength } from './mss.ts';
-import { type MtuProbe, probeSent, probeText } from './mtu-probe.ts';
+import type { MtuProbe } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
 import { WRITABLE } from './notices.ts';
 import { burstSize, notePaced, pacingHolds } from './pacing.ts';
@@ -213,13 +213,13 @@ function sendNew(tcb: Tcb, now: number): void {
 /** New text as a probe for a longer path MTU, where it is time for one: one wire segment. */
 function sendProbe(tcb: Tcb, probe: MtuProbe, now: number): void {
   if (sackBlocksDue(tcb) > 0) return;
-  const text = probeText(tcb, probe, unsent(tcb), pipe(tcb), now);
+  const text = probe.text(tcb, unsent(tcb), pipe(tcb), now);
   if (text === 0) return;
   const { sndMss, sndNxt } = tcb;
   tcb.sndMss = text + optionLength(tcb.timestamps, 0);
   const sent = sendText(tcb, text, 0, now);
   tcb.sndMss = sndMss;
-  if (sent) probeSent(tcb, probe, sndNxt, text);
+  if (sent) probe.sent(tcb, sndNxt, text);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { repeatLost } from './loss/repeat.ts';
 import { SACKED } from './loss/scoreboard.ts';
 import { fixedHeaders, TIMESTAMPS_LENGTH } from './mss.ts';
-import { searchAgain } from './mtu-probe.ts';
 import { ESTABLISHED, SYN_SENT } from './state.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -50,7 +49,7 @@ export function believeDoubted(tcb: Tcb, now: number): void {
 /** The route to the peer says another MTU than before. Longer packets are tried by probes where there are such, else sent. */
 export function pathMtuChanged(tcb: Tcb, mtu: number, now: number): void {
   const pathMss = mtu - fixedHeaders(tcb.localAddress.family);
-  if (tcb.mtuProbe !== null) searchAgain(tcb, tcb.mtuProbe, mtu, now);
+  if (tcb.mtuProbe !== null) tcb.mtuProbe.searchAgain(tcb, mtu, now);
   if (pathMss < tcb.pathMss) settlePathMtu(tcb, mtu);
   else if (tcb.mtuProbe === null) {
     tcb.pathMss = pathMss;

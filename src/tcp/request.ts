@@ -4,6 +4,7 @@ import { add, type Seq, seq } from '../wire/seq.ts';
 import type { AccEcn } from './accecn.ts';
 import { receiveBufferSize, type TcpConfig } from './config.ts';
 import { type EcnMode, NO_ECN } from './ecn-mode.ts';
+import type { Environment } from './environment.ts';
 import type { FastOpen } from './fast-open.ts';
 import { synAckTimeout, synAckWindow } from './half-open.ts';
 import { putSyn, type SynSide, takeSynOptions } from './options.ts';
@@ -15,6 +16,7 @@ import type { FourTuple } from './trace.ts';
  * is used up when `answer` returns.
  */
 export class ConnectionRequest implements SynSide, FourTuple {
+  readonly env: Environment;
   config: TcpConfig;
   localAddress: IpAddress;
   localPort: number;
@@ -52,8 +54,9 @@ export class ConnectionRequest implements SynSide, FourTuple {
   readonly synRetransmitted = false;
   readonly lastInvalidAck = Number.NEGATIVE_INFINITY;
 
-  constructor(config: TcpConfig, tuple: FourTuple) {
-    this.config = config;
+  constructor(env: Environment, tuple: FourTuple) {
+    this.env = env;
+    this.config = env.config;
     this.localAddress = tuple.localAddress;
     this.localPort = tuple.localPort;
     this.remoteAddress = tuple.remoteAddress;

@@ -69,86 +69,80 @@ export class SynCookies {
     w[w.length - 1] = count;
     return hash.hash(w);
   }
+
+  /** The cookie for a TCB, or a request, that has taken the options of a SYN. */
+  sequence(tcb: SynSide & FourTuple & Pick<Tcb, 'irs'>, now: number): Seq {
+    const values = table(tcb);
+    let data = values.length - 1;
+    while (data > 0 && values[data]! > tcb.sndMss) data--;
+    return this.make(tcb, tcb.irs, data, now);
+  }
+
+  /** What a cookie cannot hold is not agreed on. Sets the TCB's timestamp offset so that TSval's low bits say what was. */
+  limit(tcb: SynSide, now: number): void {
+    if (!tcb.timestamps) {
+      tcb.windowScaling = false;
+      tcb.sndWindScale = 0;
+      tcb.rcvWindScale = 0;
+      tcb.sackOk = false;
+      tcb.ecn = NO_ECN;
+      return;
+    }
+    // A bit is room for RFC 3168 only: to a SYN that asks for AccECN its answer means just that (RFC 9768 §3.1.1, table 2).
+    if (tcb.ecn !== NO_ECN) tcb.ecn = RFC_3168;
+    tcb.accEcn = null;
+    const bits =
+      (tcb.windowScaling ? tcb.sndWindScale : TS_SCALE) |
+      (tcb.sackOk ? TS_SACK : 0) |
+      (tcb.ecn !== NO_ECN ? TS_ECN : 0);
+    const ticks = timestampTicks(now);
+    const value = ((ticks >> TS_BITS) << TS_BITS) | bits;
+    // TSval never runs ahead of its clock: PAWS would drop what follows.
+    tcb.tsOffset = (tcb.tsOffset + (value > ticks ? value - (1 << TS_BITS) : value) - ticks) | 0;
+  }
+
+  /**
+   * The TCB in SYN-RECEIVED that an ACK to a listener belongs to, if it brings back a cookie of ours; else null. `tsOffset`: of this four-tuple.
+   */
+  thaw(env: Environment, tuple: FourTuple, segment: Segment, rcvMss: number, pathMss: number, now: number): Tcb | null {
+    if (!segment.has(ACK)) return null;
+    const irs = add(segment.seq, -1);
+    const iss = add(segment.ack, -1);
+    const mss = table(tuple)[this.check(tuple, irs, iss, now)];
+    if (mss === undefined) return null;
+    const { config } = env;
+    const tsOffset = env.timestampOffset(tuple);
+    const timestamps = config.tcp_timestamps && segment.hasTimestamps;
+    const bits = timestamps ? segment.tsEcr - tsOffset : TS_SCALE;
+    const shift = bits & TS_SCALE;
+    // What we would not have agreed to, we did not say: the echo is made up.
+    if (timestamps && shift !== TS_SCALE && (shift > LARGEST_SHIFT || !config.tcp_window_scaling)) return null;
+    if (timestamps && (bits & TS_SACK) !== 0 && !config.tcp_sack) return null;
+    const record: HalfOpenRecord = {
+      irs,
+      iss,
+      sndWnd: segment.wnd,
+      sndMss: mss,
+      sndWindScale: shift === TS_SCALE ? -1 : shift,
+      sackOk: (bits & TS_SACK) !== 0,
+      timestamps,
+      tsRecent: timestamps ? segment.tsVal : 0,
+      tsOffset,
+      ecn: bits & TS_ECN ? RFC_3168 : NO_ECN,
+      synEcn: 0,
+      retries: 0,
+      retransmitted: false,
+      deferred: false,
+      retransmitAt: now + config.rtoInitial,
+      lastInvalidAck: Number.NEGATIVE_INFINITY,
+    };
+    const tcb = thawHalfOpen(env, tuple, record, rcvMss, pathMss);
+    // When the SYN,ACK was sent is not known: no round trip from it, but by its timestamp.
+    tcb.scoreboard.first!.marks |= SENT_TWICE;
+    return tcb;
+  }
 }
 
 function table(tuple: FourTuple): readonly number[] {
   return tuple.localAddress.family === 4 ? MSS_V4 : MSS_V6;
-}
-
-/** The cookie for a TCB, or a request, that has taken the options of a SYN. */
-export function cookieSequence(tcb: SynSide & FourTuple & Pick<Tcb, 'irs'>, cookies: SynCookies, now: number): Seq {
-  const values = table(tcb);
-  let data = values.length - 1;
-  while (data > 0 && values[data]! > tcb.sndMss) data--;
-  return cookies.make(tcb, tcb.irs, data, now);
-}
-
-/** What a cookie cannot hold is not agreed on. Sets the TCB's timestamp offset so that TSval's low bits say what was. */
-export function limitToCookie(tcb: SynSide, now: number): void {
-  if (!tcb.timestamps) {
-    tcb.windowScaling = false;
-    tcb.sndWindScale = 0;
-    tcb.rcvWindScale = 0;
-    tcb.sackOk = false;
-    tcb.ecn = NO_ECN;
-    return;
-  }
-  // A bit is room for RFC 3168 only: to a SYN that asks for AccECN its answer means just that (RFC 9768 §3.1.1, table 2).
-  if (tcb.ecn !== NO_ECN) tcb.ecn = RFC_3168;
-  tcb.accEcn = null;
-  const bits =
-    (tcb.windowScaling ? tcb.sndWindScale : TS_SCALE) | (tcb.sackOk ? TS_SACK : 0) | (tcb.ecn !== NO_ECN ? TS_ECN : 0);
-  const ticks = timestampTicks(now);
-  const value = ((ticks >> TS_BITS) << TS_BITS) | bits;
-  // TSval never runs ahead of its clock: PAWS would drop what follows.
-  tcb.tsOffset = (tcb.tsOffset + (value > ticks ? value - (1 << TS_BITS) : value) - ticks) | 0;
-}
-
-/**
- * The TCB in SYN-RECEIVED that an ACK to a listener belongs to, if it brings back a cookie of ours; else null. `tsOffset`: of this four-tuple.
- */
-export function thawCookie(
-  env: Environment,
-  cookies: SynCookies,
-  tuple: FourTuple,
-  segment: Segment,
-  rcvMss: number,
-  pathMss: number,
-  now: number,
-): Tcb | null {
-  if (!segment.has(ACK)) return null;
-  const irs = add(segment.seq, -1);
-  const iss = add(segment.ack, -1);
-  const mss = table(tuple)[cookies.check(tuple, irs, iss, now)];
-  if (mss === undefined) return null;
-  const { config } = env;
-  const tsOffset = env.timestampOffset(tuple);
-  const timestamps = config.tcp_timestamps && segment.hasTimestamps;
-  const bits = timestamps ? segment.tsEcr - tsOffset : TS_SCALE;
-  const shift = bits & TS_SCALE;
-  // What we would not have agreed to, we did not say: the echo is made up.
-  if (timestamps && shift !== TS_SCALE && (shift > LARGEST_SHIFT || !config.tcp_window_scaling)) return null;
-  if (timestamps && (bits & TS_SACK) !== 0 && !config.tcp_sack) return null;
-  const record: HalfOpenRecord = {
-    irs,
-    iss,
-    sndWnd: segment.wnd,
-    sndMss: mss,
-    sndWindScale: shift === TS_SCALE ? -1 : shift,
-    sackOk: (bits & TS_SACK) !== 0,
-    timestamps,
-    tsRecent: timestamps ? segment.tsVal : 0,
-    tsOffset,
-    ecn: bits & TS_ECN ? RFC_3168 : NO_ECN,
-    synEcn: 0,
-    retries: 0,
-    retransmitted: false,
-    deferred: false,
-    retransmitAt: now + config.rtoInitial,
-    lastInvalidAck: Number.NEGATIVE_INFINITY,
-  };
-  const tcb = thawHalfOpen(env, tuple, record, rcvMss, pathMss);
-  // When the SYN,ACK was sent is not known: no round trip from it, but by its timestamp.
-  tcb.scoreboard.first!.marks |= SENT_TWICE;
-  return tcb;
 }

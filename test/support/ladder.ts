@@ -31,6 +31,7 @@ import { Counters } from '../../src/tcp/counters.ts';
 import { DROP_REASONS, type DropReason } from '../../src/tcp/drop.ts';
 import type { Environment } from '../../src/tcp/environment.ts';
 import { resetFor } from '../../src/tcp/events/closed.ts';
+import { ALL_EXTENSIONS } from '../../src/tcp/extensions.ts';
 import { ADVICE, CONNECTED, ENDED, OVER, READABLE, URGENT, WRITABLE } from '../../src/tcp/notices.ts';
 import { type Cause, STATE_NAMES, type State, type StateName } from '../../src/tcp/state.ts';
 import { Tcb } from '../../src/tcp/tcb.ts';
@@ -111,6 +112,7 @@ export class Ladder {
       config: { ...linux, pushBursts: false, receiveBuffer: 1 << 20, sendBuffer: 1 << 20, ...options.config },
       counters: this.counters,
       congestion: ALL_CONGESTION,
+      extensions: ALL_EXTENSIONS,
       trace: {
         segment: () => {},
         state: (_tuple, from, to, cause) => this.onState(from, to, cause),

@@ -19,6 +19,7 @@ import {
 import { Counters } from '../../src/tcp/counters.ts';
 import type { Environment } from '../../src/tcp/environment.ts';
 import { resetFor } from '../../src/tcp/events/closed.ts';
+import { ALL_EXTENSIONS } from '../../src/tcp/extensions.ts';
 import { CLOSED, STATE_NAMES, TIME_WAIT } from '../../src/tcp/state.ts';
 import { Tcb } from '../../src/tcp/tcb.ts';
 import { IpAddress } from '../../src/wire/address.ts';
@@ -166,6 +167,7 @@ export class Pair {
         config: { ...linux, ...o.config },
         counters: new Counters(),
         congestion: ALL_CONGESTION,
+        extensions: ALL_EXTENSIONS,
         trace: {
           segment: () => {},
           state: (_t, from, to, cause) => {

@@ -7,13 +7,14 @@ import { emitSegment } from '../../src/tcp/emit.ts';
 import type { Environment } from '../../src/tcp/environment.ts';
 import { openPassive } from '../../src/tcp/events/open.ts';
 import { segmentArrives } from '../../src/tcp/events/segment-arrives.ts';
+import { ALL_EXTENSIONS } from '../../src/tcp/extensions.ts';
 import { freezeHalfOpen } from '../../src/tcp/half-open.ts';
 import { takeSynOptions } from '../../src/tcp/options.ts';
 import { startSending } from '../../src/tcp/output.ts';
 import { startReceiving } from '../../src/tcp/receive.ts';
 import { ConnectionRequest } from '../../src/tcp/request.ts';
 import { SYN_RECEIVED } from '../../src/tcp/state.ts';
-import { cookieSequence, limitToCookie, SynCookies } from '../../src/tcp/syn-cookie.ts';
+import { SynCookies } from '../../src/tcp/syn-cookie.ts';
 import { Tcb } from '../../src/tcp/tcb.ts';
 import type { FourTuple } from '../../src/tcp/trace.ts';
 import { IpAddress } from '../../src/wire/address.ts';
@@ -50,6 +51,7 @@ function wire(segment: Segment): Uint8Array {
 function environment(config: TcpConfig): Environment & { last: Uint8Array | null } {
   return {
     config,
+    extensions: ALL_EXTENSIONS,
     counters: new Counters(),
     trace: null,
     last: null,
@@ -125,7 +127,7 @@ function newTcb(env: Environment, tuple: FourTuple, pathMss: number, rcvMss: num
 
 describe('a ConnectionRequest', () => {
   // One for all, as in a stack: what the SYN before left in it must not show.
-  const one = new ConnectionRequest(linux, TUPLES[4]);
+  const one = new ConnectionRequest(environment(linux), TUPLES[4]);
 
   it('answers a SYN as a TCB in LISTEN does, octet by octet, and keeps the same', () => {
     fc.assert(
@@ -158,16 +160,16 @@ describe('a ConnectionRequest', () => {
         const tcb = newTcb(env, tuple, pathMss, rcvMss, now);
         startReceiving(tcb, syn.seq);
         takeSynOptions(tcb, syn, now);
-        startSending(tcb, cookieSequence(tcb, cookies, now));
+        startSending(tcb, cookies.sequence(tcb, now));
         tcb.tsOffset = TS_OFFSET;
-        limitToCookie(tcb, now);
+        cookies.limit(tcb, now);
         emitSegment(tcb, SYN | ACK, tcb.iss, 0, 0, now);
 
         one.config = config;
         one.begin(tuple, syn, pathMss, rcvMss, now);
-        one.iss = cookieSequence(one, cookies, now);
+        one.iss = cookies.sequence(one, now);
         if (one.timestamps) one.tsOffset = TS_OFFSET;
-        limitToCookie(one, now);
+        cookies.limit(one, now);
         const reply = new Segment();
         one.answer(reply, now);
         expect(wire(reply)).toEqual(env.last);

@@ -9,14 +9,12 @@ import { takeEcho } from '../ecn.ts';
 import { NO_ECN } from '../ecn-mode.ts';
 import { emitResetFor } from '../emit.ts';
 import { enterTimeWait, finish } from '../ending.ts';
-import { settleSynText } from '../fast-open.ts';
 import { pipe } from '../loss/pipe.ts';
 import { afterAck } from '../loss/recovery.ts';
 import { takeSackBlocks } from '../loss/sack.ts';
 import type { AckResult } from '../loss/scoreboard.ts';
 import { scheduleTailProbe } from '../loss/tlp.ts';
 import { effectiveMss } from '../mss.ts';
-import { probeAcked, startProbing } from '../mtu-probe.ts';
 import { CONNECTED, WRITABLE } from '../notices.ts';
 import { takeText } from '../receive.ts';
 import { measureRtt } from '../rtt.ts';
@@ -39,7 +37,7 @@ export function checkAck(tcb: Tcb, segment: Segment, now: number): DropReason | 
     setState(tcb, ESTABLISHED, 'rcv ACK of SYN', now);
     setSendWindow(tcb, segment, segmentWindow(tcb, segment));
     acknowledge(tcb, segment, now);
-    settleSynText(tcb);
+    tcb.fastOpen?.settle(tcb);
     handshakeDone(tcb, now);
     if (segment.has(SYN)) {
       // The peer's SYN again (figure 8): it may be that our SYN,ACK, which has its ACK, is lost.
@@ -70,7 +68,7 @@ const RTO_AFTER_LOST_SYN = 3_000_000;
 /** ESTABLISHED was entered: both SYNs are acknowledged. */
 export function handshakeDone(tcb: Tcb, now: number): void {
   if (tcb.synRetransmitted && tcb.srtt === 0) tcb.rto = RTO_AFTER_LOST_SYN;
-  if (tcb.config.tcp_mtu_probing === 2) startProbing(tcb, now);
+  if (tcb.config.tcp_mtu_probing === 2) tcb.env.extensions.mtuProbing?.start(tcb, now);
   startWindow(tcb);
   tcb.openedAt = 0;
   tcb.lastTextReceived = now;
@@ -167,7 +165,7 @@ function moveLeftEdge(tcb: Tcb, segment: Segment, result: AckResult, now: number
   tcb.bytesAckedTotal += text;
   if (text > tcb.provenText) tcb.provenText = Math.min(text, effectiveMss(tcb));
   tcb.doubtedMtu = 0;
-  if (tcb.mtuProbe !== null) probeAcked(tcb, tcb.mtuProbe);
+  if (tcb.mtuProbe !== null) tcb.mtuProbe.acked(tcb);
   takeRtt(tcb, segment, result, now);
   tcb.retries = 0;
   tcb.softError = null;

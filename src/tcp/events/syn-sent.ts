@@ -4,7 +4,6 @@ import { oweAck } from '../ack-policy.ts';
 import type { DropReason } from '../drop.ts';
 import { emitResetFor } from '../emit.ts';
 import { fail } from '../ending.ts';
-import { settleSynText } from '../fast-open.ts';
 import { takeSynOptions } from '../options.ts';
 import { sendSyn } from '../output.ts';
 import { startReceiving } from '../receive.ts';
@@ -43,7 +42,7 @@ export function segmentArrivesInSynSent(tcb: Tcb, segment: Segment, now: number)
     setState(tcb, ESTABLISHED, 'rcv SYN,ACK', now);
     setSendWindow(tcb, segment, segment.wnd);
     acknowledge(tcb, segment, now);
-    settleSynText(tcb);
+    tcb.fastOpen?.settle(tcb);
     handshakeDone(tcb, now);
     oweAck(tcb);
     // Text that waited for this answers it; what the SYN carried in vain did not wait.

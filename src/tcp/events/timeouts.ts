@@ -1,7 +1,6 @@
 import { emitOwedAck, emitProbe, emitReset } from '../emit.ts';
 import { fail, finish } from '../ending.ts';
 import { afterTimeout, reorderTimeout } from '../loss/recovery.ts';
-import { suspectBlackHole } from '../mtu-probe.ts';
 import { ADVICE } from '../notices.ts';
 import { output, resendSyn, sendOverride, sendTailProbe } from '../output.ts';
 import { believeDoubted } from '../path-mtu.ts';
@@ -76,7 +75,7 @@ function retransmissionTimeout(tcb: Tcb, now: number): void {
     believeDoubted(tcb, now);
     // Whatever was lost, a probe among it proves nothing.
     if (tcb.mtuProbe !== null) tcb.mtuProbe.size = 0;
-    if (tcb.retries >= tcb.config.tcp_retries1) suspectBlackHole(tcb, now);
+    if (tcb.retries >= tcb.config.tcp_retries1) tcb.env.extensions.mtuProbing?.suspectBlackHole(tcb, now);
     afterTimeout(tcb, now);
   }
   tcb.retries++;

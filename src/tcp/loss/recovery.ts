@@ -2,7 +2,6 @@ import type { Segment } from '../../wire/segment.ts';
 import { ge } from '../../wire/seq.ts';
 import { collapseForTimeout, growWindow, reduceForLoss } from '../congestion/window.ts';
 import { effectiveMss } from '../mss.ts';
-import { probeLost } from '../mtu-probe.ts';
 import { NEVER, type Tcb } from '../tcb.ts';
 import { countDuplicate, followRecover, markFirstLost, mayRecover, settleDuplicates } from './dupack.ts';
 import { beginFrto, stepFrto } from './frto.ts';
@@ -118,7 +117,7 @@ export function reorderTimeout(tcb: Tcb, now: number): void {
 
 /** RFC 5681 §3.2 steps 2 and 3, RFC 6675 §5 step 4: one reduction, and the first lost segment goes out at once. */
 function enterRecovery(tcb: Tcb, acked: number, delivered: number): void {
-  if (tcb.mtuProbe !== null && probeLost(tcb, tcb.mtuProbe)) return;
+  if (tcb.mtuProbe?.lost(tcb)) return;
   const { scoreboard } = tcb;
   reduceForLoss(tcb, flightSize(tcb));
   tcb.recovery = 'fast';

@@ -13,6 +13,7 @@ import {
 } from '../../../src/tcp/connection.ts';
 import { Counters } from '../../../src/tcp/counters.ts';
 import type { Environment } from '../../../src/tcp/environment.ts';
+import { ALL_EXTENSIONS } from '../../../src/tcp/extensions.ts';
 import { Tcb } from '../../../src/tcp/tcb.ts';
 import type { FourTuple, Trace } from '../../../src/tcp/trace.ts';
 import type { TraceEvent } from '../../../src/trace/event.ts';
@@ -121,6 +122,7 @@ export class TwoEnds {
       config: { ...linux, receiveBuffer: 1 << 20, ...this.#options.config },
       counters: new Counters(),
       congestion: ALL_CONGESTION,
+      extensions: ALL_EXTENSIONS,
       trace,
       emit: (tcb, segment, now) => this.#carry(side, tcb, segment, now),
       initialSequence: () => seq(iss),

@@ -1,6 +1,7 @@
 import { linux, type TcpConfig } from '../../../../src/tcp/config.ts';
 import { ALL_CONGESTION } from '../../../../src/tcp/congestion/algorithms.ts';
 import { Counters } from '../../../../src/tcp/counters.ts';
+import { ALL_EXTENSIONS } from '../../../../src/tcp/extensions.ts';
 import { Tcb } from '../../../../src/tcp/tcb.ts';
 import { IpAddress } from '../../../../src/wire/address.ts';
 import { seq } from '../../../../src/wire/seq.ts';
@@ -13,6 +14,7 @@ export function bareTcb(config: Partial<TcpConfig> = {}): Tcb {
     config: { ...linux, ...config },
     counters: new Counters(),
     congestion: ALL_CONGESTION,
+    extensions: ALL_EXTENSIONS,
     trace: null,
     emit: () => {},
     initialSequence: () => seq(0),

@@ -18,6 +18,7 @@ import {
 } from '../../../../src/tcp/connection.ts';
 import { Counters } from '../../../../src/tcp/counters.ts';
 import type { Environment } from '../../../../src/tcp/environment.ts';
+import { ALL_EXTENSIONS } from '../../../../src/tcp/extensions.ts';
 import { ESTABLISHED } from '../../../../src/tcp/state.ts';
 import { Tcb } from '../../../../src/tcp/tcb.ts';
 import { IpAddress } from '../../../../src/wire/address.ts';
@@ -114,6 +115,7 @@ function environment(config: TcpConfig, emit: (segment: Segment) => void): Envir
     config,
     counters: new Counters(),
     congestion: ALL_CONGESTION,
+    extensions: ALL_EXTENSIONS,
     trace: null,
     emit: (_tcb, segment) => emit(segment),
     initialSequence: () => seq(-1000),
