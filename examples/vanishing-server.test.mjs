@@ -1,7 +1,7 @@
 // node --test examples/vanishing-server.test.mjs, after npm run build. With vitest the same lines do: import `test` from it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { simulation } from '../dist/node/testing.js'; // in a project of yours: 'synfin/testing'
+import { simulation } from 'synfin/testing';
 
 test(
   'my client survives a server that vanishes after the headers',
