@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { junit } from '../packetdrill/junit.ts';
+import { printable } from '../packetdrill/lexer.ts';
 import { PROFILES } from '../packetdrill/profiles.ts';
 import { board, type Entry, groupOf, judge, type Mode, type Result, readList } from '../packetdrill/suite.ts';
 import type { Paint } from '../trace/paint.ts';
@@ -20,6 +21,9 @@ export interface PacketdrillOptions {
   readonly seed: number;
   readonly tolerance_usecs?: number;
 }
+
+/** So much of a script's line is shown. */
+const MOST_SHOWN = 200;
 
 /** What each profile's scripts expect `#ifdef` to know. */
 const SYSTEM: Readonly<Record<string, string>> = { linux: 'Linux', freebsd: 'FreeBSD' };
@@ -99,7 +103,7 @@ function tell(result: Result, script: Found, mode: Mode, ladder: boolean, paint:
   if (verdict !== 'pass') lines.push(`    ${result.reason}`);
   if (verdict === 'fail' && result.line > 0) {
     const source = read(script.file).split('\n')[result.line - 1];
-    if (source !== undefined) lines.push(paint('faint', `    | ${source.trim()}`));
+    if (source !== undefined) lines.push(paint('faint', `    | ${printable(source.trim()).slice(0, MOST_SHOWN)}`));
   }
   if (verdict === 'fail' || ladder) lines.push(...result.ladder.map((line) => `      ${line}`));
   return lines;

@@ -90,9 +90,14 @@ export class Lexer {
     return text;
   }
 
-  /** What comes next, for a message. */
+  /** What comes next, for a message: of a file that is no text, nothing a terminal would obey. */
   rest(): string {
     this.skip();
-    return this.text.slice(this.at, this.at + 24).split('\n')[0]!;
+    return printable(this.text.slice(this.at, this.at + 24).split('\n')[0]!);
   }
+}
+
+/** Text without control characters: in their place `·`. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '·');
 }

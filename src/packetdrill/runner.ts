@@ -48,10 +48,15 @@ const EPHEMERAL = 51_000;
 
 class Failure extends Error {}
 
+function refuse(message: string): never {
+  throw new Failure(message);
+}
+
 /** Runs a script against a stack of its own, in virtual time: the same seed, the same outcome. */
 export function runScript(script: Script, options: RunOptions): Outcome {
   let run: Run | null = null;
   try {
+    if (script.events.length === 0) refuse('there is nothing to run in it');
     run = new Run(script, options);
     run.all();
     return { verdict: 'pass', reason: '', line: 0, ladder: run.ladder };
@@ -109,13 +114,22 @@ class Run {
       if (option(name) !== undefined) throw new Unsupported(`--${name}`);
     }
     const six = (option('ip_version') ?? (family === 6 ? 'ipv6' : 'ipv4')) === 'ipv6';
-    const address = (name: string, other: string): IpAddress => IpAddress.of(option(name) ?? other);
+    const address = (name: string, other: string): IpAddress => {
+      const text = option(name) ?? other;
+      return IpAddress.parse(text) ?? refuse(`--${name}=${text} is no IP address`);
+    };
+    const number = (name: string, other: number): number => {
+      const text = option(name);
+      if (text === undefined) return other;
+      // Of no number every comparison is false: any time would do.
+      return /^\d+$/.test(text) ? Number(text) : refuse(`--${name}=${text} is no whole number`);
+    };
     const local = address('local_ip', six ? 'fd3d:fa7b:d17d::1' : '192.168.0.1');
     const remote = address('remote_ip', six ? '2001:db8::1' : '192.0.2.1');
     this.#numbers = new Numbers(local, LOCAL_PORT, remote, EPHEMERAL);
-    this.#tolerance = Number(option('tolerance_usecs') ?? tolerance);
+    this.#tolerance = number('tolerance_usecs', tolerance);
     this.#strictSegments = option('strict_segments') !== undefined;
-    this.#wire = new WireEnd(Number(option('mtu') ?? 1500), config.pushBursts, () => this.#clock.time);
+    this.#wire = new WireEnd(number('mtu', 1500), config.pushBursts, () => this.#clock.time);
     this.#stack = new Stack({ host: this.#clock, config: this.#config, loopback: false });
     this.#stack.addDevice(this.#wire, [{ address: local, prefixLength: six ? 64 : 16 }]);
     this.#stack.addRoute(IpAddress.of(six ? '::' : '0.0.0.0'), 0, this.#wire);

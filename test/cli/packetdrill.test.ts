@@ -63,6 +63,20 @@ describe('synfin packetdrill', () => {
     expect(readFileSync(file('out.xml'), 'utf8')).toContain('tests="2" failures="0" skipped="1"');
   });
 
+  it('fails a file with nothing to run in it, and one that is no text, without a character that a terminal obeys', async () => {
+    writeFileSync(file('nothing.pkt'), '// later\n');
+    const nothing = await synfin(['packetdrill', file('nothing.pkt')]);
+    expect([nothing.status, nothing.stdout]).toEqual([1, expect.stringContaining('there is nothing to run in it')]);
+    writeFileSync(file('binary.pkt'), '\x1b[31m\x07\x00'.repeat(100));
+    const binary = await synfin(['packetdrill', file('binary.pkt')]);
+    expect(binary.status).toBe(1);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: those it must not have
+    expect(binary.stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+    for (const line of binary.stdout.split('\n')) expect(line.length).toBeLessThan(300);
+    rmSync(file('nothing.pkt'));
+    rmSync(file('binary.pkt'));
+  });
+
   it('says what is wrong in one line', async () => {
     expect(await synfin(['packetdrill', file('none.pkt')])).toMatchObject({
       status: 2,

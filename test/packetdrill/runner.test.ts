@@ -47,6 +47,16 @@ const passing = (text: string, exact = false): void => {
   expect(play(OPEN + text, 'linux', exact)).toMatchObject({ verdict: 'pass', reason: '' });
 };
 
+describe('a script fails where it cannot be played as it says', () => {
+  it.each([
+    ['// nothing yet\n', 'there is nothing to run in it'],
+    [`--tolerance_usecs=abc\n${OPEN}`, '--tolerance_usecs=abc is no whole number'],
+    [`--tolerance_usecs=-1\n${OPEN}`, '--tolerance_usecs=-1 is no whole number'],
+    [`--mtu=big\n${OPEN}`, '--mtu=big is no whole number'],
+    [`--local_ip=here\n${OPEN}`, '--local_ip=here is no IP address'],
+  ])('%j', (text, reason) => expect(play(text)).toMatchObject({ verdict: 'fail', reason }));
+});
+
 describe('a script fails where it does not describe what happens', () => {
   const write = '+0 write(4, ..., 1000) = 1000\n';
   it.each([
