@@ -50,14 +50,23 @@ export async function connect(host: string, port: number, options: ConnectComman
 
 async function resolveHost(host: string, subnets: readonly string[]): Promise<string> {
   const literal = IpAddress.parse(host);
-  if (literal !== undefined) return String(literal);
+  if (literal !== undefined) return elsewhere(literal, host, subnets);
   const families = new Set(subnets.map((subnet) => (subnet.includes(':') ? 6 : 4)));
   const family = families.size === 1 ? [...families][0]! : 0;
+  let address: string;
   try {
-    return (await lookup(host, { family })).address;
+    address = (await lookup(host, { family })).address;
   } catch {
     throw new Failure(`no address for ${host}: give a name that is known here, or an IP address`);
   }
+  return elsewhere(IpAddress.of(address), host, subnets);
+}
+
+/** A stack of ours has a loopback of its own, where nobody listens: what listens on this machine is at the kernel's end of the device. */
+function elsewhere(address: IpAddress, host: string, subnets: readonly string[]): string {
+  if (!address.isLoopback) return String(address);
+  const where = `the kernel has the first address of ${subnets[0]}`;
+  throw new Failure(`${host} is synfin's own loopback, where nothing listens: ${where}`, 2);
 }
 
 function why(error: unknown): string {

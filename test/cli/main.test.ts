@@ -34,6 +34,10 @@ describe('synfin', () => {
     [['serve', '--subnet', '10.9.0.7/32'], 'synfin: 10.9.0.7/32 has no room for two machines (--subnet)'],
     [['connect', '10.9.0.1'], "synfin: missing required argument 'port' (synfin connect --help)"],
     [
+      ['connect', '127.0.0.1', '80'],
+      "synfin: 127.0.0.1 is synfin's own loopback, where nothing listens: the kernel has the first address of 10.9.0.0/24",
+    ],
+    [
       ['connect', '10.9.0.1', '70000'],
       "synfin: command-argument value '70000' is invalid for argument 'port'. Allowed: 1 to 65535. (synfin connect --help)",
     ],
