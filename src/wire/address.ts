@@ -96,6 +96,15 @@ export class IpAddress {
     if (this.w0 === 0 && this.w1 === 0 && this.w2 === MAPPED) return `::ffff:${dotted(this.w3)}`;
     return formatV6([this.w0, this.w1, this.w2, this.w3]);
   }
+
+  /** In JSON, and in what Node's `console.log` shows of it (util.inspect.custom), an address is its text. */
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
 }
 
 function word(b: Uint8Array, o: number): number {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IpAddress } from '../../src/wire/address.ts';
@@ -12,6 +13,11 @@ const A4 = IpAddress.of('192.0.2.1');
 const B4 = IpAddress.of('198.51.100.7');
 const A6 = IpAddress.of('2001:db8::1');
 const B6 = IpAddress.of('2001:db8::2');
+
+it('shows an address as its text, in JSON and in what Node prints of it', () => {
+  expect(JSON.stringify({ a: A4, b: A6 })).toBe('{"a":"192.0.2.1","b":"2001:db8::1"}');
+  expect(inspect([A4, A6])).toBe('[ 192.0.2.1, 2001:db8::1 ]');
+});
 
 function header(source: IpAddress, destination: IpAddress, payloadLength: number): IpHeader {
   const out = new IpHeader();
