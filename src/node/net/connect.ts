@@ -190,7 +190,15 @@ function begin(socket: Socket, handle: TcpHandle, { address, port, settings, fam
   if (syscall === 'bind') {
     return connectError(error, syscall, localAddress || (family === 6 ? '::' : '0.0.0.0'), localPort || 0);
   }
-  return attemptError(error, address, port, settings, handle);
+  // As Node: of what the system refuses at once, where the socket is bound, be it nowhere.
+  const { address: own = family === 6 ? '::' : '0.0.0.0', port: ownPort = 0 } = nameOf(handle);
+  return connectError(error, 'connect', address, port, undefined, `${own}:${ownPort}`);
+}
+
+function nameOf(handle: TcpHandle): { address?: string; port?: number } {
+  const name: { address?: string; port?: number } = {};
+  handle.getsockname(name);
+  return name;
 }
 
 function attemptError(
@@ -202,8 +210,7 @@ function attemptError(
 ): SystemError {
   // As Node: only where the program chose both.
   if (!settings.localAddress || !settings.localPort) return connectError(error, 'connect', address, port);
-  const name: { address?: string; port?: number } = {};
-  handle.getsockname(name);
+  const name = nameOf(handle);
   return connectError(error, 'connect', address, port, {
     address: name.address ?? settings.localAddress,
     port: name.port ?? settings.localPort,

@@ -86,9 +86,10 @@ export function connectError(
   address: string,
   port: number,
   local?: { readonly address: string | undefined; readonly port: number | undefined },
+  localText = local && `${local.address}:${local.port}`,
 ): SystemError {
   let where = port > 0 ? `${address}:${port}` : address;
-  if (local !== undefined) where += ` - Local (${local.address}:${local.port})`;
+  if (localText !== undefined) where += ` - Local (${localText})`;
   const error: SystemError = new Error(`${syscall} ${name} ${where}`);
   error.errno = known(name)[0];
   error.code = name;

@@ -107,7 +107,9 @@ describe('two machines', () => {
       address: '10.0.0.2',
       port: 9,
     });
-    expect(await failure({ port: 9, host: '192.0.2.1' })).toMatchObject({ message: 'connect ENETUNREACH 192.0.2.1:9' });
+    expect(await failure({ port: 9, host: '192.0.2.1' })).toMatchObject({
+      message: 'connect ENETUNREACH 192.0.2.1:9 - Local (0.0.0.0:0)',
+    });
     expect(await failure({ port: 9, host: '10.0.0.2', localAddress: '10.0.0.9' })).toMatchObject({
       message: 'bind EADDRNOTAVAIL 10.0.0.9',
     });
