@@ -1,4 +1,5 @@
 import { MemoryDevice, MemoryLink, type MemoryLinkOptions } from './memory.ts';
+import { FramePool } from './pool.ts';
 
 /** A device whose frames come back to its own receiver, with the rules of `Pair`: never inside `transmit`, only when pumped. */
 export class Loopback extends MemoryDevice {
@@ -6,7 +7,7 @@ export class Loopback extends MemoryDevice {
 
   /** The MTU is 65535 where not given: nothing here needs smaller packets. */
   constructor(options: MemoryLinkOptions = {}) {
-    const link = new MemoryLink(options.onPending);
+    const link = new MemoryLink(options.onPending, new FramePool());
     super(link, 'loopback', { mtu: 65535, ...options });
     this.#link = link;
   }

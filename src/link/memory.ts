@@ -1,6 +1,6 @@
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import type { Device, Frame, FrameSink, Offload } from './device.ts';
-import { FramePool } from './pool.ts';
+import type { FramePool } from './pool.ts';
 
 /** How an in-memory link is made. */
 export interface MemoryLinkOptions {
@@ -21,13 +21,14 @@ export interface MemoryLinkOptions {
 
 /** What carries the frames of one link: the queues of its ends, emptied by `pump`. */
 export class MemoryLink {
-  readonly pool = new FramePool();
+  readonly pool: FramePool;
   readonly #onPending: (() => void) | undefined;
   readonly #ends: MemoryDevice[] = [];
   #pumping = false;
   #announced = false;
 
-  constructor(onPending: (() => void) | undefined) {
+  constructor(onPending: (() => void) | undefined, pool: FramePool) {
+    this.pool = pool;
     this.#onPending = onPending;
   }
 

@@ -1,5 +1,6 @@
 import { get16, get32, put16, put32 } from '../wire/bytes.ts';
 import { finish, sum } from '../wire/checksum.ts';
+import { frameMemory } from '../wire/frame-memory.ts';
 import { parseIp } from '../wire/ip.ts';
 import { IpHeader, MAX_PACKET, TCP, TRUST_CHECKSUM } from '../wire/ip-header.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
@@ -30,7 +31,7 @@ export class SoftwareOffload implements Device {
   malformed = 0;
   readonly #inner: Device;
   /** For packets longer than the inner device's own frames hold. */
-  readonly #large = new FramePool(16);
+  readonly #large = new FramePool(16, frameMemory);
   readonly #ip = new IpHeader();
 
   constructor(inner: Device) {

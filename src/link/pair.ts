@@ -1,5 +1,7 @@
+import { frameMemory } from '../wire/frame-memory.ts';
 import type { Device } from './device.ts';
 import { MemoryDevice, MemoryLink, type MemoryLinkOptions } from './memory.ts';
+import { FramePool } from './pool.ts';
 
 export type { MemoryLinkOptions } from './memory.ts';
 
@@ -19,7 +21,7 @@ export class Pair {
   readonly #link: MemoryLink;
 
   constructor(options: MemoryLinkOptions = {}) {
-    this.#link = new MemoryLink(options.onPending);
+    this.#link = new MemoryLink(options.onPending, new FramePool(1024, frameMemory));
     const a = new MemoryDevice(this.#link, 'pair-a', options);
     const b = new MemoryDevice(this.#link, 'pair-b', options);
     a.connect(b);

@@ -1,4 +1,3 @@
-import { frameBuffer, frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Frame } from './device.ts';
 
@@ -12,14 +11,19 @@ class PooledFrame extends Frame {
   readonly pool: FramePool;
   free = false;
 
-  constructor(pool: FramePool, size: number) {
-    super(frameMemory(HEADROOM + size));
+  constructor(pool: FramePool, memory: Uint8Array) {
+    super(memory);
     this.pool = pool;
   }
 }
 
+/** Gives memory for a frame: `frameMemory`, or a plain array. */
+type Memory = (length: number) => Uint8Array;
+
+const plain: Memory = (length) => new Uint8Array(length);
+
 /**
- * Frames in plain memory, in two sizes, used again and again: for every device but a real one. `outstanding` is what is lent out, and
+ * Frames in memory, in two sizes, used again and again: for every device but a real one. `outstanding` is what is lent out, and
  * must be 0 when a test has torn everything down.
  */
 export class FramePool {
@@ -27,10 +31,13 @@ export class FramePool {
   readonly #large: PooledFrame[] = [];
   /** Frames kept for reuse in each size. */
   readonly #keep: number;
+  readonly #memory: Memory;
   #outstanding = 0;
 
-  constructor(keep = 1024) {
+  /** `memory`: `frameMemory` for devices whose frames have checksums; plain where not given. */
+  constructor(keep = 1024, memory = plain) {
     this.#keep = keep;
+    this.#memory = memory;
   }
 
   /** Frames that were allocated and not released yet. */
@@ -42,7 +49,8 @@ export class FramePool {
   allocate(length: number): Frame {
     if (!(length >= 0 && length <= MAX_PACKET)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
     const small = length <= SMALL;
-    const frame = (small ? this.#small : this.#large).pop() ?? new PooledFrame(this, small ? SMALL : MAX_PACKET);
+    const list = small ? this.#small : this.#large;
+    const frame = list.pop() ?? new PooledFrame(this, this.#memory(HEADROOM + (small ? SMALL : MAX_PACKET)));
     frame.free = false;
     frame.offset = HEADROOM;
     frame.length = 0;
@@ -64,8 +72,8 @@ export class FramePool {
     pooled.free = true;
     this.#outstanding--;
     const list = pooled.bytes.length === HEADROOM + SMALL ? this.#small : this.#large;
-    // Memory that is fast to sum is given out once: it stays with us.
-    if (list.length < this.#keep || pooled.bytes.buffer === frameBuffer) list.push(pooled);
+    // A piece of something larger is given out once: it stays with us.
+    if (list.length < this.#keep || pooled.bytes.length < pooled.bytes.buffer.byteLength) list.push(pooled);
   }
 
   /** Throws where the frame is not lent out by this pool. */

@@ -1,5 +1,6 @@
 import { CHECKSUM_COMPLETE, type Device, Frame, type FrameSink } from '../link/device.ts';
 import { FramePool } from '../link/pool.ts';
+import { frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 
 export interface SentPacket {
@@ -17,7 +18,7 @@ export class WireEnd implements Device {
   readonly sent: SentPacket[] = [];
   /** Its queue is full: nothing leaves. */
   refuses = false;
-  readonly #pool = new FramePool();
+  readonly #pool = new FramePool(1024, frameMemory);
   readonly #clock: () => number;
   #sink: FrameSink | null = null;
 

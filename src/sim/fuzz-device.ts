@@ -1,5 +1,6 @@
 import { type Device, Frame, type FrameSink } from '../link/device.ts';
 import { FramePool } from '../link/pool.ts';
+import { frameMemory } from '../wire/frame-memory.ts';
 import { parseIp } from '../wire/ip.ts';
 import { IpHeader, TCP } from '../wire/ip-header.ts';
 import { FIN, RST, Segment, SYN } from '../wire/segment.ts';
@@ -10,7 +11,7 @@ export class FuzzDevice implements Device {
   readonly name = 'fuzz';
   readonly mtu = 1500;
   readonly offload = { checksum: false, maxGso: 0 };
-  readonly pool = new FramePool();
+  readonly pool = new FramePool(1024, frameMemory);
   sent = 0;
   lastSent: Uint8Array = new Uint8Array(0);
   #sink: FrameSink | null = null;

@@ -1,5 +1,6 @@
 import type { Frame } from '../link/device.ts';
 import { FramePool } from '../link/pool.ts';
+import { frameMemory } from '../wire/frame-memory.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
 import { EventQueue } from './events.ts';
 import type { Faults } from './faults.ts';
@@ -32,7 +33,7 @@ export class Wire {
   readonly events: EventQueue;
   readonly random: Random;
   readonly rules = new Rules();
-  readonly pool = new FramePool(4096);
+  readonly pool = new FramePool(4096, frameMemory);
   readonly fate: Fate = { lost: null, changed: null };
   readonly observers: PacketObserver[] = [];
   /** Null where nobody asked for a record of what befalls packets. */

@@ -1,5 +1,4 @@
 import type { IpAddress } from './address.ts';
-import { frameBuffer, MOST, sumWords } from './frame-memory.ts';
 
 /**
  * The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of big-endian 16-bit words.
@@ -15,6 +14,21 @@ const BLOCK = 1 << 15;
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
+/** The sum of the little-endian 16-bit words in [at, at + length) of a buffer: `length` a multiple of 16, at most `MOST`; wraps at 2^32. */
+export type SumWords = (at: number, length: number) => number;
+
+/** 2^15 words of 0xffff stay below 2^32. */
+export const MOST = 1 << 16;
+
+let fastBuffer: ArrayBuffer | null = null;
+let fastSum: SumWords = () => 0;
+
+/** What lies in this buffer is summed by this function from now on: for `frame-memory.ts`. */
+export function sumBy(sumWords: SumWords, buffer: ArrayBuffer): void {
+  fastSum = sumWords;
+  fastBuffer = buffer;
+}
+
 /** The view of the buffer last summed: a stack sums frames of one arena over and over, and making a view takes longer than a header. */
 let lanes: Int32Array = new Int32Array(0);
 
@@ -22,10 +36,10 @@ let lanes: Int32Array = new Int32Array(0);
 export function sum(bytes: Uint8Array, offset: number, length: number, initial = 0): number {
   const total = fold(initial);
   if (length < WIDE) return fold(total + sumBytes(bytes, offset, length));
-  if (bytes.buffer === frameBuffer && length <= MOST) {
+  if (bytes.buffer === fastBuffer && length <= MOST) {
     const most = length & -16;
     // WebAssembly's words are little-endian on every machine.
-    const words = swap(fold(sumWords(bytes.byteOffset + offset, most)));
+    const words = swap(fold(fastSum(bytes.byteOffset + offset, most)));
     return fold(total + words + sumBytes(bytes, offset + most, length - most));
   }
 

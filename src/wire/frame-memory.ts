@@ -1,3 +1,5 @@
+import { type SumWords, sumBy } from './checksum.ts';
+
 /**
  * Memory for frames whose checksums are summed sixteen bytes at a time, by WebAssembly's SIMD: five times as fast as the best plain
  * JavaScript. The module is assembled here, so that there is no file to find and nothing to build. Where an engine has no
@@ -17,17 +19,12 @@ declare const WebAssembly:
       Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }; sum: SumWords } };
     }
   | undefined;
-/** The sum of the little-endian 16-bit words in [at, at + length): `length` a multiple of 16, at most `MOST`; wraps at 2^32. */
-type SumWords = (at: number, length: number) => number;
-
-/** 2^15 words of 0xffff stay below 2^32. */
-export const MOST = 1 << 16;
 
 const made = make();
 
-/** The buffer that `sumWords` works on; null where there is none. */
+/** The buffer that is summed so; null where there is none. */
 export const frameBuffer: ArrayBuffer | null = made?.memory.buffer ?? null;
-export const sumWords: SumWords = made?.sum ?? (() => 0);
+if (made !== null) sumBy(made.sum, made.memory.buffer);
 
 let used = 0;
 

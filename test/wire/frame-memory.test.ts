@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sum } from '../../src/wire/checksum.ts';
-import { frameBuffer, frameMemory, MOST } from '../../src/wire/frame-memory.ts';
+import { MOST, sum } from '../../src/wire/checksum.ts';
+import { frameBuffer, frameMemory } from '../../src/wire/frame-memory.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
