@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +61,30 @@ it('an error of types is one', { timeout: 60_000 }, () => {
   const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'] };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['wrong.ts'] }));
   expect(() => run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])).toThrow(/wrong\.ts\(2,/);
+});
+
+it('what goes beyond node:net is asked for by name, as the README says', { timeout: 60_000 }, () => {
+  const asked = "import net, { type BeyondServer, type BeyondSocket } from 'synfin/net';\n";
+  const client = 'export const rtt = (net.connect(7) as net.Socket & BeyondSocket).tcpInfo()?.tcpi_rtt;\n';
+  const server = 'export const queue = (net.createServer() as net.Server & BeyondServer).backlogInfo()?.synQueue;\n';
+  writeFileSync(join(project, 'beyond.ts'), asked + client + server);
+  const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, types: ['node'] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['beyond.ts'] }));
+  expect(run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')])).toBe('');
+});
+
+it('CommonJS requires it', () => {
+  const text = "const { isIP, createServer } = require('synfin/net'); console.log(isIP('::1'), typeof createServer);";
+  writeFileSync(join(project, 'run.cjs'), text);
+  expect(run(process.execPath, ['run.cjs'])).toBe('6 function\n');
+});
+
+it('has every door it names, and nothing of the build', { timeout: 60_000 }, () => {
+  const home = join(project, 'node_modules/synfin');
+  const { exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { exports: object };
+  const files = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door)));
+  expect(files.filter((file) => !existsSync(join(home, file)))).toEqual([]);
+  expect(readdirSync(join(home, 'dist')).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
 it('it runs there, with nothing but Node', () => {
