@@ -1,6 +1,7 @@
 /**
  * A frame in memory that belongs to a device: an IP packet, or on a device for `Ethernet` one of its frames, with its header. Incoming: valid only
- * during `FrameSink.receive`. Outgoing: from `Device.allocate` until it is handed back with `Device.transmit`.
+ * during `FrameSink.receive`, unless `keep` says that it is the receiver's until `giveBack`. Outgoing: from `Device.allocate` until it is handed
+ * back with `Device.transmit`.
  */
 export class Frame {
   bytes: Uint8Array;
@@ -15,6 +16,16 @@ export class Frame {
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+  }
+
+  /** Incoming, during `FrameSink.receive`: asks for its memory to stay as it is after that. False where the device needs it, as most do: copy. */
+  keep(): boolean {
+    return false;
+  }
+
+  /** Ends what `keep` began, once. */
+  giveBack(): void {
+    throw new Error('this frame was not kept');
   }
 }
 

@@ -1,10 +1,22 @@
 import type { IpAddress } from '../wire/address.ts';
+import type { IpHeader } from '../wire/ip-header.ts';
+import type { Segment } from '../wire/segment.ts';
 import { HalfSipHash } from './half-siphash.ts';
 import { TupleTable } from './tuple-table.ts';
 
 /** The two ports of a tuple as one word. */
 export function portsWord(localPort: number, remotePort: number): number {
   return (localPort << 16) | remotePort;
+}
+
+/** The four-tuple of an arriving segment, from our side. */
+export function tupleOf(header: IpHeader, segment: Segment): Tuple {
+  return {
+    localAddress: header.destinationAddress(),
+    localPort: segment.destinationPort,
+    remoteAddress: header.sourceAddress(),
+    remotePort: segment.sourcePort,
+  };
 }
 
 /** What a `Demux` finds things by: `Tcb` has it. */

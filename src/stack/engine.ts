@@ -1,3 +1,4 @@
+import type { Frame } from '../link/device.ts';
 import { ACK_TURN } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import type { MoreCongestion } from '../tcp/congestion/algorithms.ts';
@@ -21,7 +22,7 @@ import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
-import { portsWord } from './demux.ts';
+import { portsWord, tupleOf } from './demux.ts';
 import type { Dormancy } from './dormancy.ts';
 import type { FastOpenCache } from './fast-open-cache.ts';
 import { fewTables } from './few-tables.ts';
@@ -88,6 +89,8 @@ export class Engine implements Environment {
   /** The next connection's ISN must be beyond it. */
   #floor: Seq | null = null;
   memoryPressure: 0 | 1 | 2 = 0;
+  /** The frame that arrived last. */
+  arrived: Frame | null = null;
   /** Bytes in the buffers of all connections. */
   #memory = 0;
   #orphans = 0;
@@ -176,6 +179,11 @@ export class Engine implements Environment {
 
   recycle(memory: Uint8Array): void {
     this.#slabs.give(memory);
+  }
+
+  keep(arrived: Uint8Array): Frame | null {
+    const frame = this.arrived;
+    return frame !== null && frame.bytes === arrived && frame.keep() ? frame : null;
   }
 
   // What arrives.
@@ -452,6 +460,7 @@ export class Engine implements Environment {
 
   #forget(connection: Connection): void {
     const { tcb } = connection;
+    tcb.receiveBuffer.leaveFrames();
     this.#weigh(connection, 0);
     this.timers.remove(connection.timer);
     this.dormancy?.forget(connection.timer);
@@ -582,14 +591,5 @@ function mayBeAnswered(tcb: Tcb): boolean {
 
 /** Bytes in a connection's buffers. */
 function buffered({ sendBuffer, receiveBuffer }: Tcb): number {
-  return sendBuffer.length + receiveBuffer.readable + receiveBuffer.outOfOrder;
-}
-
-function tupleOf(header: IpHeader, segment: Segment): FourTuple {
-  return {
-    localAddress: header.destinationAddress(),
-    localPort: segment.destinationPort,
-    remoteAddress: header.sourceAddress(),
-    remotePort: segment.sourcePort,
-  };
+  return sendBuffer.length + receiveBuffer.memory;
 }

@@ -97,7 +97,7 @@ export function stats(engine: Engine): StackStats {
     states[STATE_NAMES[connection.state]]++;
     if (connection.isDormant) continue;
     const { tcb } = connection;
-    buffered += tcb.sendBuffer.length + tcb.receiveBuffer.readable + tcb.receiveBuffer.outOfOrder;
+    buffered += tcb.sendBuffer.length + tcb.receiveBuffer.memory;
   }
   for (const _ of engine.listeners) listeners++;
   const timeWait = engine.timeWait.count;

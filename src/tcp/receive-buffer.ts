@@ -3,6 +3,14 @@ export interface Allocator {
   allocate(size: number): Uint8Array;
   /** Takes memory of `RECYCLED` bytes back that nobody refers to any more. */
   recycle?(memory: Uint8Array): void;
+  /** Has the memory that text just arrived in stay as it is, so that it need not be copied; null where that cannot be. */
+  keep?(arrived: Uint8Array): Loan | null;
+}
+
+/** Memory of a device's, kept until it is given back. */
+export interface Loan {
+  readonly bytes: Uint8Array;
+  giveBack(): void;
 }
 
 /** Memory of out-of-order text: one block for each 4 KiB of sequence space that holds any. */
@@ -12,12 +20,16 @@ const BLOCK = 1 << BLOCK_BITS;
 const SHARED = 2048;
 /** Size of the memory that is used again and again where the reader is done with it when `consume` returns. */
 export const RECYCLED = 1 << 16;
+/** Text from this length on is worth keeping a frame of up to 64 KiB for. */
+const WORTH_KEEPING = 16 * 1024;
 
 /**
  * Received text, in two parts: in order and not yet read (a list of chunks for the application), and out of order (runs beyond
  * RCV.NXT, in blocks by position). Memory stays within `capacity` and a small overhead whatever the sizes of the segments: short
  * ones share chunks, and a one-byte run costs a block only once in 4 KiB. It keeps what it has taken (RFC 2018 §8): where there is no room, new
  * text is refused.
+ *
+ * For a reader who gives memory back (`consume`) long text in order is not copied where the device lets its frame be kept: the frame is a chunk.
  *
  * Positions are stream offsets, from the first byte after the peer's SYN, as plain numbers: they do not wrap.
  */
@@ -35,6 +47,10 @@ export class ReceiveBuffer {
   /** Memory in order, from `head` on, and how far each is filled; of the first, `skip` bytes are read. The last may have room left. */
   private chunks: Uint8Array[] = [];
   private filled: number[] = [];
+  /** Of a chunk that is in a frame: that frame. As long as `chunks`, or shorter; null where there is none. */
+  private loans: (Loan | null)[] | null = null;
+  /** Memory of these frames beyond what is unread of their text, bytes. */
+  private around = 0;
   private head = 0;
   private skip = 0;
   private recycling = false;
@@ -53,6 +69,11 @@ export class ReceiveBuffer {
   /** Bytes that may still come: what the window can offer beyond what is buffered in order. */
   get space(): number {
     return Math.max(0, this.capacity - this.readable);
+  }
+
+  /** Bytes of memory that are to be counted: the text, and all of the frames that are kept for it. */
+  get memory(): number {
+    return this.readable + this.outOfOrder + this.around;
   }
 
   /** Number of out-of-order runs. */
@@ -111,10 +132,18 @@ export class ReceiveBuffer {
     const chunk = this.chunks[this.head]!;
     const start = this.skip;
     const end = Math.min(this.filled[this.head]!, start + max);
-    if (end === this.filled[this.head]) this.shift();
-    else this.skip = end;
+    const loan = this.loanOf(this.head);
+    // What the caller keeps cannot stay in a frame.
+    const bytes = loan === null ? view(chunk, start, end) : chunk.slice(start, end);
+    if (end === this.filled[this.head]) {
+      this.shift();
+      if (loan !== null) this.giveBack(loan, end - start);
+    } else {
+      this.skip = end;
+      if (loan !== null) this.around += end - start;
+    }
     this.readable -= end - start;
-    return view(chunk, start, end);
+    return bytes;
   }
 
   /** Shows the next chunk to `take`, for the time of the call: its memory is used again. Returns its length, 0 where there is none. */
@@ -124,18 +153,43 @@ export class ReceiveBuffer {
     const chunk = this.chunks[this.head]!;
     const start = this.skip;
     const end = this.filled[this.head]!;
+    const loan = this.loanOf(this.head);
     this.shift();
     this.readable -= end - start;
+    if (loan !== null) {
+      try {
+        take(view(chunk, start, end));
+      } finally {
+        this.giveBack(loan, end - start);
+      }
+      return end - start;
+    }
     take(view(chunk, start, end));
     // What was read of it before belongs to the reader.
     if (start === 0 && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
     return end - start;
   }
 
+  /** Gives frames that are kept back, as nobody may come to read the rest of a connection that is over: it is copied now. */
+  leaveFrames(): void {
+    for (let i = this.head; i < this.chunks.length; i++) {
+      const loan = this.loanOf(i);
+      if (loan === null) continue;
+      this.chunks[i] = this.chunks[i]!.slice();
+      this.giveBack(loan, this.unread(i));
+    }
+    this.loans = null;
+  }
+
   /** Drops everything that was not read. */
   clear(): void {
+    for (let i = this.head; i < this.chunks.length; i++) {
+      const loan = this.loanOf(i);
+      if (loan !== null) this.giveBack(loan, this.unread(i));
+    }
     this.chunks = [];
     this.filled = [];
+    this.loans = null;
     this.head = 0;
     this.skip = 0;
     this.readable = 0;
@@ -155,6 +209,7 @@ export class ReceiveBuffer {
     let from = offset;
     let left = length;
     this.readable += length;
+    if (this.recycling && length >= WORTH_KEEPING && this.keep(bytes, offset, length)) return;
     const last = chunks.length - 1;
     if (last >= this.head) {
       const tail = chunks[last]!;
@@ -174,6 +229,34 @@ export class ReceiveBuffer {
     filled.push(left);
   }
 
+  /** Makes `bytes[from … from + length)` a chunk where it is. False where that cannot be. */
+  private keep(bytes: Uint8Array, from: number, length: number): boolean {
+    const loan = this.allocator.keep?.(bytes) ?? null;
+    if (loan === null) return false;
+    this.loans ??= [];
+    while (this.loans.length < this.chunks.length) this.loans.push(null);
+    this.chunks.push(bytes.subarray(from, from + length));
+    this.filled.push(length);
+    this.loans.push(loan);
+    this.around += loan.bytes.length - length;
+    return true;
+  }
+
+  /** `unread`: how much of its text was not read before. */
+  private giveBack(loan: Loan, unread: number): void {
+    this.around -= loan.bytes.length - unread;
+    loan.giveBack();
+  }
+
+  private loanOf(i: number): Loan | null {
+    return this.loans === null ? null : (this.loans[i] ?? null);
+  }
+
+  /** Bytes of chunk `i` that are not read. */
+  private unread(i: number): number {
+    return this.filled[i]! - (i === this.head ? this.skip : 0);
+  }
+
   /** Alone, a chunk gets what it needs; while others wait to be read, room for more like it. */
   private sizeFor(length: number): number {
     if (this.recycling && Math.max(length, this.readable >>> 2) > SHARED) return RECYCLED;
@@ -186,10 +269,12 @@ export class ReceiveBuffer {
     if (++this.head === this.chunks.length) {
       this.chunks = [];
       this.filled = [];
+      this.loans = null;
       this.head = 0;
     } else if (this.head > 32 && this.head * 2 > this.chunks.length) {
       this.chunks.splice(0, this.head);
       this.filled.splice(0, this.head);
+      this.loans?.splice(0, this.head);
       this.head = 0;
     }
   }

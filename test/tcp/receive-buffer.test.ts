@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RECYCLED, ReceiveBuffer } from '../../src/tcp/receive-buffer.ts';
+import { type Loan, RECYCLED, ReceiveBuffer } from '../../src/tcp/receive-buffer.ts';
 
 const byteAt = (position: number) => (position * 31 + (position >>> 8)) & 255;
 
@@ -28,6 +28,35 @@ function recycler() {
     },
     recycle(memory: Uint8Array) {
       kept.push(memory.fill(0xbb));
+    },
+  };
+}
+
+/** A device that has a few frames, reads into one after the other, writes over those that come back, and lets its receiver keep all but one. */
+function lender(frames: number) {
+  const free = Array.from({ length: frames }, () => new Uint8Array(65_600));
+  const out = new Set<Uint8Array>();
+  return {
+    ...recycler(),
+    out,
+    keep(arrived: Uint8Array): Loan | null {
+      const frame = free.at(-1)!;
+      if (arrived !== frame || free.length === 1) return null;
+      free.pop();
+      out.add(frame);
+      const giveBack = () => {
+        if (!out.delete(frame)) throw new Error('it is not kept');
+        free.push(frame.fill(0xaa));
+      };
+      return { bytes: arrived, giveBack };
+    },
+    /** Has the text [from, to) of the stream arrive, `at` bytes after RCV.NXT. What is not kept is written over at once. */
+    arrive(buffer: ReceiveBuffer, at: number, from: number, to: number): number {
+      const frame = free.at(-1)!;
+      for (let p = from; p < to; p++) frame[52 + p - from] = byteAt(p);
+      const moved = buffer.write(at, frame, 52, to - from);
+      if (!out.has(frame)) frame.fill(0xcc);
+      return moved;
     },
   };
 }
@@ -223,6 +252,87 @@ describe('ReceiveBuffer', () => {
     });
     expect(sizes).toEqual([60_000, 60_000]);
     expect(buffer.consume(() => expect.fail('there is nothing'))).toBe(0);
+  });
+
+  it('keeps frames only while their text is unread, and reads the same from them as from copies, in any order', () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 3000 }), fc.integer({ min: 16_384, max: 65_000 }));
+    const action = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ write: size, at: fc.constant(0) }) },
+      { weight: 1, arbitrary: fc.record({ write: size, at: fc.integer({ min: 1, max: 70_000 }) }) },
+      { weight: 1, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 80_000 }) }) },
+      { weight: 2, arbitrary: fc.record({ show: fc.integer({ min: 1, max: 3 }) }) },
+      { weight: 1, arbitrary: fc.constant({ leave: true }) },
+    );
+    let keptSome = 0;
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 40 }), fc.boolean(), (actions, clears) => {
+        const device = lender(4);
+        const buffer = new ReceiveBuffer(device, 1 << 24, 10);
+        let next = 0;
+        let position = 0;
+        const given: { at: number; bytes: Uint8Array }[] = [];
+        const check = (bytes: Uint8Array, at: number, what: string) => {
+          for (let k = 0; k < bytes.length; k++) {
+            if (bytes[k] !== byteAt(at + k)) expect.fail(`byte ${at + k}, ${what}`);
+          }
+        };
+        const consumed = (bytes: Uint8Array) => {
+          // While it is shown it is nobody else's.
+          if (bytes.buffer.byteLength === 65_600) {
+            keptSome++;
+            expect([...device.out].some((frame) => frame.buffer === bytes.buffer)).toBe(true);
+          }
+          check(bytes, position, 'shown');
+          position += bytes.length;
+        };
+        const write = (at: number, n: number) => {
+          next += Math.max(0, device.arrive(buffer, at, next + at, next + at + n));
+        };
+        write(0, 1);
+        buffer.consume(consumed);
+        for (const a of actions) {
+          if ('write' in a) write(a.at, a.write);
+          else if ('read' in a) {
+            const bytes = buffer.read(a.read);
+            if (bytes !== null) {
+              given.push({ at: position, bytes });
+              position += bytes.length;
+            }
+          } else if ('show' in a) {
+            for (let i = 0; i < a.show; i++) buffer.consume(consumed);
+          } else {
+            buffer.leaveFrames();
+            expect(device.out.size).toBe(0);
+          }
+          expect(buffer.readable).toBe(next - position);
+          // What is kept counts in full.
+          const text = buffer.readable + buffer.outOfOrder;
+          expect(buffer.memory).toBeGreaterThanOrEqual(Math.max(text, device.out.size * 65_600));
+          expect(buffer.memory).toBeLessThanOrEqual(text + device.out.size * 65_600);
+        }
+        if (clears) buffer.clear();
+        else while (buffer.consume(consumed) > 0);
+        expect(device.out.size).toBe(0);
+        expect(buffer.memory).toBe(buffer.outOfOrder);
+        for (const { at, bytes } of given) check(bytes, at, 'given away');
+      }),
+      { numRuns: 100 },
+    );
+    expect(keptSome).toBeGreaterThan(0);
+  });
+
+  it('gives a frame back where whoever is shown it throws', () => {
+    const device = lender(2);
+    const buffer = new ReceiveBuffer(device, 1 << 20, 10);
+    device.arrive(buffer, 0, 0, 100);
+    buffer.consume(() => {});
+    device.arrive(buffer, 0, 100, 50_000);
+    expect(device.out.size).toBe(1);
+    const thrown = () => {
+      throw new Error('no more');
+    };
+    expect(() => buffer.consume(thrown)).toThrow('no more');
+    expect([device.out.size, buffer.readable, buffer.memory]).toEqual([0, 0, 0]);
   });
 
   it('refuses a run beyond its limit, keeps what it has, and takes it once there is room', () => {
