@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import nodeNet from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { enterNamespace } from '../../src/node/netns.ts';
 import { examples, ROOT } from '../support/readme.ts';
@@ -33,6 +35,14 @@ describeWith({ tun: true }, 'README.md', () => {
     client!.write(300_000);
     client!.end();
     expect(await client!.until('end')).toMatchObject({ bytes: 300_000, sha256: patternHash(300_000) });
+
+    // Whoever reads late gets all of it, too: more than every buffer on the way holds.
+    const late = nodeNet.connect(7, '10.9.0.2').pause();
+    const bytes = randomBytes(16 << 20);
+    late.end(bytes);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const back = Buffer.concat(await late.toArray());
+    expect([back.length, back.equals(bytes)]).toEqual([bytes.length, true]);
     await peer.program.kill();
   });
 });

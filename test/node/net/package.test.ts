@@ -81,7 +81,8 @@ it('CommonJS requires it', () => {
 
 it('has every door it names, and nothing of the build', { timeout: 60_000 }, () => {
   const home = join(project, 'node_modules/synfin');
-  const { exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as { exports: object };
+  const manifest = readFileSync(join(home, 'package.json'), 'utf8');
+  const { exports } = JSON.parse(manifest) as { exports: Record<string, string | Record<string, string>> };
   const files = Object.values(exports).flatMap((door) => (typeof door === 'string' ? [door] : Object.values(door)));
   expect(files.filter((file) => !existsSync(join(home, file)))).toEqual([]);
   expect(readdirSync(join(home, 'dist')).filter((name) => name.startsWith('.'))).toEqual([]);
