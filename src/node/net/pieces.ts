@@ -16,10 +16,12 @@ export function piece({ chunk, encoding }: Chunk): Piece {
 }
 
 /** Short chunks go together into memory of ours; long ones go as they are. At least one piece, where there is a chunk. */
-export function gather(chunks: readonly Chunk[]): Piece[] {
+export function gather(all: readonly Chunk[]): Piece[] {
+  const chunks = trimmed(all);
+  if (chunks.length === 1) return [piece(chunks[0]!)];
   const pieces: Piece[] = [];
   let from = 0;
-  /** Bytes of the short chunks from `from` on. */
+  /** Bytes of the short chunks from `from` on, or a few more: of base64 one cannot tell. */
   let length = 0;
   for (let i = 0; i < chunks.length; i++) {
     const size = Buffer.byteLength(chunks[i]!.chunk, chunks[i]!.encoding);
@@ -36,17 +38,18 @@ export function gather(chunks: readonly Chunk[]): Piece[] {
   return pieces;
 }
 
-/** `length`: of chunks `from … to`, which are there, or a little more than that. */
+/** Without empty ones at the end, but for the first: `http` ends a response by an empty string. */
+function trimmed(chunks: readonly Chunk[]): readonly Chunk[] {
+  let end = chunks.length;
+  while (end > 1 && chunks[end - 1]!.chunk.length === 0) end--;
+  return end === chunks.length ? chunks : chunks.slice(0, end);
+}
+
 function together(chunks: readonly Chunk[], from: number, to: number, length: number): Piece {
-  let first = from;
-  let end = to;
-  // `http` ends a response by an empty string.
-  while (end - first > 1 && chunks[end - 1]!.chunk.length === 0) end--;
-  while (end - first > 1 && chunks[first]!.chunk.length === 0) first++;
-  if (end - first === 1) return piece(chunks[first]!);
+  if (to - from === 1) return piece(chunks[from]!);
   const bytes = Buffer.allocUnsafe(length);
   let at = 0;
-  for (let i = first; i < end; i++) {
+  for (let i = from; i < to; i++) {
     const { chunk, encoding } = chunks[i]!;
     if (typeof chunk === 'string') at += bytes.write(chunk, at, encoding);
     else {
@@ -54,6 +57,5 @@ function together(chunks: readonly Chunk[], from: number, to: number, length: nu
       at += chunk.length;
     }
   }
-  // `byteLength` takes base64 for as long as it looks.
   return { bytes: at === length ? bytes : bytes.subarray(0, at), copy: false };
 }
