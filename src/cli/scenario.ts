@@ -140,21 +140,21 @@ async function play(
   const format = options.json ? 'json' : (options.format ?? 'ladder');
   const writer = new PcapngWriter({ application: 'synfin', interfaceName: found.name });
   const capture: Uint8Array[] = [writer.header()];
-  const result = await tryRun(
-    found,
-    {
-      ...runOptions(options, look.lang),
-      knobs,
-      observer: ({ kind, time, frame, where }) => {
-        if (kind !== 'sent' || format !== 'pcapng') return;
-        const whole = frame.checksum === CHECKSUM_COMPLETE ? frame : copyFrame(frame);
-        completeChecksum(whole);
-        const direction = where === 'client' ? 'out' : 'in';
-        capture.push(writer.packet(time, whole.bytes, whole.offset, whole.length, { direction }));
-      },
+  const how: RunOptions = {
+    ...runOptions(options, look.lang),
+    knobs,
+    observer: ({ kind, time, frame, where }) => {
+      if (kind !== 'sent' || format !== 'pcapng') return;
+      const whole = frame.checksum === CHECKSUM_COMPLETE ? frame : copyFrame(frame);
+      completeChecksum(whole);
+      const direction = where === 'client' ? 'out' : 'in';
+      capture.push(writer.packet(time, whole.bytes, whole.offset, whole.length, { direction }));
     },
-    options.peer,
-  );
+  };
+  const result = await tryAgain(found, how, options.peer, () => {
+    capture.splice(1);
+    if (format !== 'json') process.stderr.write(`synfin: ${found.name} does not hold: once more, in real time\n`);
+  });
   const ok = expected(result);
   if (format === 'pcapng') write(options.output, Buffer.concat(capture), 'pcapng');
   else if (format === 'svg') write(options.output, picture(result, look.lang, options.absolute ?? false), 'svg');
@@ -242,7 +242,7 @@ function verdict(result: ScenarioResult, { paint, lang, plain, columns }: Look):
     return [paint('bad', broken ? words.damage : words.harmless), ...checks, ...error];
   }
   const others = (result.scenario.mutations ?? []).map(
-    (m) => `${words.try}: synfin scenario ${result.scenario.name} --mutate ${m}`,
+    (m) => `${words.try}${words.colon}synfin scenario ${result.scenario.name} --mutate ${m}`,
   );
   return [...checks, ...error, paint(result.ok ? 'good' : 'bad', result.ok ? words.holds : words.fails), ...others];
 }
@@ -251,17 +251,11 @@ async function playAll(options: ScenarioOptions, look: Look): Promise<number> {
   let failed = 0;
   const results: object[] = [];
   const { peer } = options;
-  // In real time a busy machine may be late: what it could not do once it may do again.
-  const attempts = peer === undefined ? 1 : 3;
   const marked = SCENARIOS.filter((s) => peer === undefined || plays(s, peer));
   for (const one of marked) {
     // A namespace each: what one leaves behind is in no other's way.
     if (peer !== undefined && one !== marked[0]) await ownNamespace();
-    let result = await tryRun(one, runOptions(options, look.lang), peer);
-    for (let attempt = 2; attempt <= attempts && !expected(result); attempt++) {
-      await ownNamespace();
-      result = await tryRun(one, runOptions(options, look.lang), peer);
-    }
+    const result = await tryAgain(one, runOptions(options, look.lang), peer);
     if (!expected(result)) failed++;
     if (options.json) results.push(asJson(result, false));
     else process.stdout.write(`${summary(result, look)}\n`);
@@ -382,6 +376,24 @@ function runOptions(options: ScenarioOptions, language: Language): RunOptions {
     ...(options.seed !== undefined && { seed: options.seed }),
     ...(options.profile !== undefined && { profile: options.profile }),
   };
+}
+
+/** Where Linux is at one end time is real, and a busy machine may be late: what could not be done once may be done again. */
+const ATTEMPTS = 3;
+
+async function tryAgain(
+  found: Scenario,
+  options: RunOptions,
+  peer: PeerName | undefined,
+  again: () => void = () => {},
+): Promise<ScenarioResult> {
+  let result = await tryRun(found, options, peer);
+  for (let attempt = 2; peer !== undefined && attempt <= ATTEMPTS && !expected(result); attempt++) {
+    await ownNamespace();
+    again();
+    result = await tryRun(found, options, peer);
+  }
+  return result;
 }
 
 async function tryRun(found: Scenario, options: RunOptions, peer?: PeerName): Promise<ScenarioResult> {
