@@ -20,6 +20,7 @@ import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpHeader } from '../wire/ip-header.ts';
 import { ACK, RST, Segment, SYN } from '../wire/segment.ts';
 import { add, diff, le, type Seq } from '../wire/seq.ts';
+import { Batch } from './batch.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import { Connection } from './connection.ts';
 import { portsWord, tupleOf } from './demux.ts';
@@ -75,12 +76,12 @@ export class Engine implements Environment {
 
   readonly #isn: IsnGenerator;
   readonly #slabs = new Slabs();
-  readonly #dirty: Connection[] = [];
+  readonly #dirty = new Batch<Connection>();
   /** What came in this turn is acknowledged at its end, together with what the application says in answer. */
-  readonly #answering: Connection[] = [];
+  readonly #answering = new Batch<Connection>();
   /** Their application is speaking, inside a callback. */
-  readonly #held: Connection[] = [];
-  #heard: (Connection | Listener)[] = [];
+  readonly #held = new Batch<Connection>();
+  readonly #heard = new Batch<Connection | Listener>();
   #delivering = false;
   /** A turn of our own is arranged with the host. */
   #soon = false;
@@ -215,15 +216,15 @@ export class Engine implements Environment {
   flush(now: number): void {
     this.#now = Math.max(this.#now, now);
     const dirty = this.#dirty;
-    for (let i = 0; i < dirty.length; i++) {
-      const connection = dirty[i]!;
+    for (let i = 0; i < dirty.count; i++) {
+      const connection = dirty.at(i);
       connection.dirty = false;
       if (connection.timer < 0) continue;
-      if (mayBeAnswered(connection.tcb)) this.#answering.push(connection);
+      if (mayBeAnswered(connection.tcb)) this.#answering.add(connection);
       else output(connection.tcb, this.#now);
       this.#review(connection);
     }
-    empty(dirty);
+    dirty.drop(dirty.count);
     this.deliver();
   }
 
@@ -245,7 +246,7 @@ export class Engine implements Environment {
   #touch(connection: Connection): void {
     if (connection.dirty) return;
     connection.dirty = true;
-    this.#dirty.push(connection);
+    this.#dirty.add(connection);
   }
 
   /** The handshake of a peer's connection is complete, or Fast Open does not wait for it: it is one, and waits to be accepted. */
@@ -260,7 +261,7 @@ export class Engine implements Environment {
     this.#touch(connection);
     if (listener.heard) return;
     listener.heard = true;
-    this.#heard.push(listener);
+    this.#heard.add(listener);
   }
 
   /** A listener closes. */
@@ -438,7 +439,7 @@ export class Engine implements Environment {
     }
     if (tcb.notices !== 0 && connection.listener === null && !connection.heard) {
       connection.heard = true;
-      this.#heard.push(connection);
+      this.#heard.add(connection);
     }
   }
 
@@ -481,19 +482,21 @@ export class Engine implements Environment {
 
   #turn = (): void => {
     this.#soon = false;
-    for (const connection of this.#answering) {
+    const answering = this.#answering;
+    for (let i = 0; i < answering.count; i++) {
+      const connection = answering.at(i);
       if (connection.timer < 0) continue;
       output(connection.tcb, this.now());
       this.#review(connection);
     }
-    empty(this.#answering);
+    answering.drop(answering.count);
     this.deliver();
   };
 
   /** Someone must hear something, and it is not the moment. */
   #arrange(): void {
     if (this.#delivering) return;
-    if ((this.#heard.length > 0 || this.#answering.length > 0 || this.warnings?.pending) && !this.#soon) {
+    if ((this.#heard.count > 0 || this.#answering.count > 0 || this.warnings?.pending) && !this.#soon) {
       this.#soon = true;
       this.host.soon(this.#turn);
     }
@@ -506,18 +509,17 @@ export class Engine implements Environment {
     this.#delivering = true;
     let told = 0;
     try {
-      while (told < this.#heard.length) {
-        const one = this.#heard[told++]!;
+      while (told < this.#heard.count) {
+        const one = this.#heard.at(told++);
         one.heard = false;
         if (one instanceof Connection) this.#tell(one);
         else if (!one.closed) one.onConnection();
-        if (this.#held.length > 0) this.#letGo();
+        if (this.#held.count > 0) this.#letGo();
       }
       this.warnings?.deliver();
     } finally {
       this.#letGo();
-      if (told === this.#heard.length) empty(this.#heard);
-      else this.#heard.splice(0, told);
+      this.#heard.drop(told);
       this.#delivering = false;
       this.dormancy?.restNow();
       this.#arrange();
@@ -531,16 +533,18 @@ export class Engine implements Environment {
   hold(connection: Connection): void {
     if (!this.#delivering || connection.tcb.outputHeld) return;
     connection.tcb.outputHeld = true;
-    this.#held.push(connection);
+    this.#held.add(connection);
   }
 
   #letGo(): void {
-    for (const connection of this.#held) {
+    const held = this.#held;
+    for (let i = 0; i < held.count; i++) {
+      const connection = held.at(i);
       connection.tcb.outputHeld = false;
       output(connection.tcb, this.now());
       this.#review(connection);
     }
-    empty(this.#held);
+    held.drop(held.count);
   }
 
   #tell(connection: Connection): void {
@@ -592,9 +596,4 @@ function mayBeAnswered(tcb: Tcb): boolean {
 /** Bytes in a connection's buffers. */
 function buffered({ sendBuffer, receiveBuffer }: Tcb): number {
   return sendBuffer.length + receiveBuffer.memory;
-}
-
-/** As `list.length = 0`, which calls into the engine, gives the memory away, and has it allocated anew with the next element: in each turn. */
-function empty(list: unknown[]): void {
-  while (list.length > 0) list.pop();
 }

@@ -11,6 +11,8 @@ import type { Listener, Listeners } from './listener.ts';
 const SETS = 1024;
 const WAYS = 4;
 const SECOND = 1_000_000;
+/** A time so long ago that nobody was proven then, s. */
+const NOBODY = -(2 ** 31);
 
 /** Of SYNs from nobody known, one in so many is answered however far behind we are. */
 const ALWAYS = 8;
@@ -34,9 +36,10 @@ export class FloodGuard {
   readonly #config: TcpConfig;
   readonly #listeners: Listeners;
   readonly #hash: HalfSipHash;
-  /** Hashes, and when they were proven, seconds + 1; 0: nobody. Made for the first. */
-  #peers: Int32Array | null = null;
-  #times: Int32Array | null = null;
+  readonly #provenFor: number;
+  /** Hashes, and when they were proven, s. */
+  readonly #peers = new Int32Array(SETS * WAYS);
+  readonly #times = new Int32Array(SETS * WAYS).fill(NOBODY);
   #unknown = 0;
   /** Whose SYN queue was found full last, and by a SYN to which address. */
   #flooded: Listener | null = null;
@@ -48,38 +51,38 @@ export class FloodGuard {
     this.#config = config;
     this.#listeners = listeners;
     this.#hash = hash;
+    this.#provenFor = Math.min(config.provenFor, -NOBODY * SECOND);
   }
 
   /** A peer has completed a handshake: it is where it says it is. */
   proven({ family, w0, w1, w3 }: IpAddress, now: number): void {
-    if (this.#config.provenFor === 0) return;
-    this.#peers ??= new Int32Array(SETS * WAYS);
-    this.#times ??= new Int32Array(SETS * WAYS);
     const hash = this.#hashOf(family, w0, w1, w3);
     const first = (hash & (SETS - 1)) * WAYS;
     let place = first;
     for (let i = first; i < first + WAYS; i++) {
-      if (this.#peers[i] === hash) {
+      if (this.#peers[i] === hash && this.#times[i] !== NOBODY) {
         place = i;
         break;
       }
       if (this.#times[i]! < this.#times[place]!) place = i;
     }
     this.#peers[place] = hash;
-    this.#times[place] = Math.floor(now / SECOND) + 1;
+    this.#times[place] = Math.floor(now / SECOND);
   }
 
-  /** Whether it completed a handshake in the last `provenFor`. One in a million others is taken for one that did. */
+  /**
+   * Whether it completed a handshake in the last `provenFor`. One in a million others is taken for one that did. Does the same for all: code that runs
+   * for the first time takes time, in the middle of a flood.
+   */
   isProven(family: 4 | 6, w0: number, w1: number, w3: number, now: number): boolean {
-    const peers = this.#peers;
-    const times = this.#times;
-    if (peers === null || times === null) return false;
     const hash = this.#hashOf(family, w0, w1, w3);
     const first = (hash & (SETS - 1)) * WAYS;
+    let last = NOBODY;
     for (let i = first; i < first + WAYS; i++) {
-      if (peers[i] === hash && times[i]! > 0) return now - (times[i]! - 1) * SECOND <= this.#config.provenFor;
+      const time = this.#times[i]!;
+      if (this.#peers[i] === hash) last = time;
     }
-    return false;
+    return now - last * SECOND < this.#provenFor;
   }
 
   /** Whether more waits at a device than there is time for. */

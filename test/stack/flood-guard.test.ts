@@ -25,11 +25,12 @@ describe('peers that are known', () => {
     const guard = guardOf({ provenFor: HOUR });
     expect(isProven(guard, ip('192.0.2.1'), 0)).toBe(false);
     guard.proven(ip('192.0.2.1'), 0);
-    expect(isProven(guard, ip('192.0.2.1'), HOUR)).toBe(true);
+    expect(isProven(guard, ip('192.0.2.1'), HOUR - 1)).toBe(true);
     expect(isProven(guard, ip('192.0.2.2'), HOUR)).toBe(false);
     expect(isProven(guard, ip('192.0.2.1'), HOUR + 2 * SECOND)).toBe(false);
     guard.proven(ip('192.0.2.1'), HOUR);
-    expect(isProven(guard, ip('192.0.2.1'), 2 * HOUR)).toBe(true);
+    expect(isProven(guard, ip('192.0.2.1'), 2 * HOUR - 1)).toBe(true);
+    expect(isProven(guardOf({ provenFor: Number.POSITIVE_INFINITY }), ip('192.0.2.1'), 2 * HOUR)).toBe(false);
   });
 
   it('are networks of 64 bits with IPv6, and nobody where provenFor is 0', () => {
