@@ -1,4 +1,5 @@
 import type { Prefix } from '../node/interface.ts';
+import { TunError } from '../node/tun-error.ts';
 import { openTunStack as open, parseSubnet, type TunStack, type TunStackOptions } from '../node/tun-stack.ts';
 import { Failure } from './failure.ts';
 
@@ -17,6 +18,9 @@ function blaming<T>(option: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw new Failure(`${error.message} (${option})`, 2);
+    // What is taken may be chosen otherwise: the option for it is not always the one that was given.
+    if (error instanceof TunError && error.code === 'address-taken') throw new Failure(`${error.message} (--subnet)`);
+    if (error instanceof TunError && error.code === 'name-taken') throw new Failure(`${error.message} (--device)`);
     throw error;
   }
 }

@@ -11,7 +11,8 @@ export type { MemoryLinkOptions } from './memory.ts';
  *
  * ```ts
  * const pair = new Pair();
- * left.attach(pair.a); right.attach(pair.b);
+ * left.addDevice(pair.a, [{ address: IpAddress.of('10.0.0.1'), prefixLength: 24 }]);
+ * right.addDevice(pair.b, [{ address: IpAddress.of('10.0.0.2'), prefixLength: 24 }]);
  * while (pair.pump(now)); // runs until both are quiet
  * ```
  */

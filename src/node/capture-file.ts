@@ -46,7 +46,7 @@ const open = new Set<CaptureFile>();
  *
  * ```ts
  * const capture = new CaptureFile('run.pcapng', { interfaceName: tun.name });
- * stack.attach(new Tee(tun, capture.observer, () => host.now()));
+ * stack.addDevice(new Tee(tun, capture.observer, () => host.now()), addresses);
  * ```
  *
  * What passed in one turn of the event loop is written at its end, by a synchronous call: the file can be read while it grows, nothing piles

@@ -8,7 +8,13 @@ import { createNet } from './net/create-net.ts';
 import { readSettings, type Settings, SettingsError } from './register/settings.ts';
 import { openStack } from './register/stack.ts';
 import { swap } from './register/swap.ts';
-import { TunError } from './tun-error.ts';
+import { TunError, type TunErrorCode } from './tun-error.ts';
+
+/** Where to choose otherwise what is taken. */
+const VARIABLES: Partial<Record<TunErrorCode, string>> = {
+  'address-taken': ' (SYNFIN_SUBNETS)',
+  'name-taken': ' (SYNFIN_DEVICE=tun:NAME)',
+};
 
 /** The stack of this program. */
 export const stack = open();
@@ -22,7 +28,8 @@ function open(): ReturnType<typeof openStack> {
   } catch (error) {
     if (!(error instanceof SettingsError) && !(error instanceof TunError)) throw error;
     // Whoever started the program can mend it, and needs no stack trace for that.
-    process.stderr.write(`synfin: ${error.message}\n`);
+    const variable = error instanceof TunError ? (VARIABLES[error.code] ?? '') : '';
+    process.stderr.write(`synfin: ${error.message}${variable}\n`);
     process.exit(error instanceof SettingsError ? 2 : 1);
   }
 }

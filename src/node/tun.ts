@@ -9,8 +9,9 @@ import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePre
 import { TunError } from './tun-error.ts';
 import { readVnetHeader, VNET_HEADER, writeVnetHeader } from './vnet.ts';
 
+export { CaptureFile, CaptureFileError, type CaptureFileOptions } from './capture-file.ts';
 export { NodeHost } from './host.ts';
-export { enterNamespace } from './netns.ts';
+export { enterNamespace, reexecInNamespace } from './netns.ts';
 export { TunError, type TunErrorCode } from './tun-error.ts';
 
 /** linux/if_tun.h */

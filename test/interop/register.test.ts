@@ -97,8 +97,12 @@ describeWith({ tun: true, programs: ['curl'] }, 'synfin/register over TUN', () =
     expect([status, stdout, stderr]).toEqual([
       1,
       '',
-      'synfin: 10.9.0.1 is an address of synfin0 already: choose another subnet\n',
+      'synfin: 10.9.0.1 is an address of synfin0 already: choose another subnet (SYNFIN_SUBNETS)\n',
     ]);
+    const named = await program('', { SYNFIN_DEVICE: 'tun:lo' }).finished;
+    expect(named.stderr).toBe(
+      'synfin: the interface name lo is in use: choose another name (SYNFIN_DEVICE=tun:NAME)\n',
+    );
     const other = program('console.log(1)', { SYNFIN_SUBNETS: '10.8.0.0/24' });
     expect(await other.finished).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
     await first.kill();

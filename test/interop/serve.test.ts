@@ -78,9 +78,9 @@ describeWith({ tun: true, programs: ['curl', 'pgrep'] }, 'over TUN', () => {
     await first.says(/Ctrl-C ends it/);
     const second = await start('serve', '--device', 'synfin0').finished;
     expect(second).toMatchObject({ status: 1, stdout: '' });
-    expect(second.stderr).toBe('synfin: the interface name synfin0 is in use: choose another name\n');
+    expect(second.stderr).toBe('synfin: the interface name synfin0 is in use: choose another name (--device)\n');
     const third = await start('serve').finished;
-    expect(third.stderr).toBe('synfin: 10.9.0.1 is an address of synfin0 already: choose another subnet\n');
+    expect(third.stderr).toBe('synfin: 10.9.0.1 is an address of synfin0 already: choose another subnet (--subnet)\n');
     const fourth = await start('serve', '--device', 'a/b').finished;
     expect(fourth.status).toBe(2);
     expect(fourth.stderr.trim().split('\n')).toHaveLength(1);

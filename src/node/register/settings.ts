@@ -34,7 +34,8 @@ function device(text = 'loopback'): string | null {
   return name ?? 'synfin%d';
 }
 
-function subnets(text = SUBNETS.join(',')): Prefix[] {
+function subnets(given = ''): Prefix[] {
+  const text = given === '' ? SUBNETS.join(',') : given;
   try {
     return text.split(',').map((subnet) => parseSubnet(subnet.trim()));
   } catch (error) {

@@ -14,6 +14,8 @@ describe('readSettings', () => {
     expect(readSettings({ SYNFIN_DEVICE: 'tun:t0' }).device).toBe('t0');
     const { subnets } = readSettings({ SYNFIN_SUBNETS: '192.0.2.0/30, fd00::/126' });
     expect(subnets.map(({ address, length }) => `${address}/${length}`)).toEqual(['192.0.2.0/30', 'fd00::/126']);
+    const empty = { SYNFIN_DEVICE: '', SYNFIN_SUBNETS: '', SYNFIN_PROFILE: '', SYNFIN_CONGESTION: '' };
+    expect(readSettings(empty)).toEqual(readSettings({}));
     expect(readSettings({ SYNFIN_PROFILE: 'rfc9293' }).config).toBe(rfc9293);
     const { config } = readSettings({ SYNFIN_PROFILE: 'rfc9293', SYNFIN_CONGESTION: 'bbr' });
     expect(config).toEqual({ ...rfc9293, tcp_congestion_control: 'bbr' });
