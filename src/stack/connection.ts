@@ -178,6 +178,17 @@ export class Connection implements TcpSocket {
     }
   }
 
+  receiveInto(target: Uint8Array): number {
+    if (this.readable === 0) {
+      this.#note(READABLE_TOLD, false);
+      return 0;
+    }
+    this.#engine.hold(this);
+    const length = core.receiveInto(this.tcb, target, this.#engine.now());
+    this.#engine.settle(this);
+    return length;
+  }
+
   get ended(): boolean {
     return core.atEnd(this.look());
   }

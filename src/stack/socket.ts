@@ -12,7 +12,7 @@ import type { TcpOptions } from './tcp-options.ts';
 export interface SocketEvents {
   /** ESTABLISHED. Not called for accepted sockets: they are established. */
   onConnect?(): void;
-  /** `receive()` has something. Called again only after `receive()` has returned null. */
+  /** `receive()` has something. Called again only after `receive()` has returned null, or `receiveInto()` 0. */
   onReadable?(): void;
   /** There is space again after a `send()` that did not take everything: a third of the send buffer. */
   onWritable?(): void;
@@ -51,6 +51,11 @@ export interface TcpSocket {
    * `onReadable` is called when more comes.
    */
   consume(take: (bytes: Uint8Array) => void): number;
+  /**
+   * Copies the next received bytes, in order, to `target`, as many as there are and it has room for, and returns how many: 0 where there are none now.
+   * The stack uses its own memory again, as with `consume`.
+   */
+  receiveInto(target: Uint8Array): number;
   /** True when the peer's FIN came and everything before it has been received by the application: end of file. */
   readonly ended: boolean;
   /** RFC 9293 CLOSE: sends FIN after what is queued; receiving goes on (half-close). */

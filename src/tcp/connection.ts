@@ -9,7 +9,7 @@
  */
 import { oweAck } from './ack-policy.ts';
 import * as closing from './events/close.ts';
-import { atEnd, consume as show, receive as take, urgentLeft } from './events/receive.ts';
+import { atEnd, receiveInto as fill, consume as show, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
 import { output } from './output.ts';
 import { isSynchronized, TIME_WAIT } from './state.ts';
@@ -66,6 +66,13 @@ export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number
   } finally {
     output(tcb, now);
   }
+}
+
+/** RECEIVE into `target`: see `events/receive.ts`. */
+export function receiveInto(tcb: Tcb, target: Uint8Array, now: number): number {
+  const length = fill(tcb, target, now);
+  if (length > 0) output(tcb, now);
+  return length;
 }
 
 /** CLOSE, §3.10.4: half-close. */

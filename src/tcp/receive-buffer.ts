@@ -29,7 +29,7 @@ const WORTH_KEEPING = 16 * 1024;
  * ones share chunks, and a one-byte run costs a block only once in 4 KiB. It keeps what it has taken (RFC 2018 §8): where there is no room, new
  * text is refused.
  *
- * For a reader who gives memory back (`consume`) long text in order is not copied where the device lets its frame be kept: the frame is a chunk.
+ * For a reader who gives memory back (`consume`, `readInto`) long text in order is not copied where the device lets its frame be kept: the frame is a chunk.
  *
  * Positions are stream offsets, from the first byte after the peer's SYN, as plain numbers: they do not wrap.
  */
@@ -54,6 +54,8 @@ export class ReceiveBuffer {
   private head = 0;
   private skip = 0;
   private recycling = false;
+  /** What was read of the first chunk is the reader's, and so its memory. */
+  private given = false;
 
   /** Out-of-order runs, ascending, not touching: [start, end) positions. */
   private starts: number[] = [];
@@ -141,6 +143,7 @@ export class ReceiveBuffer {
     } else {
       this.skip = end;
       if (loan !== null) this.around += end - start;
+      else this.given = true;
     }
     this.readable -= end - start;
     return bytes;
@@ -154,6 +157,7 @@ export class ReceiveBuffer {
     const start = this.skip;
     const end = this.filled[this.head]!;
     const loan = this.loanOf(this.head);
+    const ours = !this.given;
     this.shift();
     this.readable -= end - start;
     if (loan !== null) {
@@ -165,9 +169,34 @@ export class ReceiveBuffer {
       return end - start;
     }
     take(view(chunk, start, end));
-    // What was read of it before belongs to the reader.
-    if (start === 0 && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
+    if (ours && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
     return end - start;
+  }
+
+  /** Copies what there is, as far as `target` has room, and uses its memory again. Returns the number of bytes. */
+  readInto(target: Uint8Array): number {
+    this.recycling = true;
+    let at = 0;
+    while (at < target.length && this.readable > 0) {
+      const chunk = this.chunks[this.head]!;
+      const start = this.skip;
+      const filled = this.filled[this.head]!;
+      const n = Math.min(filled - start, target.length - at);
+      target.set(view(chunk, start, start + n), at);
+      at += n;
+      this.readable -= n;
+      const loan = this.loanOf(this.head);
+      if (start + n < filled) {
+        this.skip = start + n;
+        if (loan !== null) this.around += n;
+        break;
+      }
+      const ours = !this.given;
+      this.shift();
+      if (loan !== null) this.giveBack(loan, n);
+      else if (ours && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
+    }
+    return at;
   }
 
   /** Gives frames that are kept back, as nobody may come to read the rest of a connection that is over: it is copied now. */
@@ -192,6 +221,7 @@ export class ReceiveBuffer {
     this.loans = null;
     this.head = 0;
     this.skip = 0;
+    this.given = false;
     this.readable = 0;
     this.dropRuns();
   }
@@ -266,6 +296,7 @@ export class ReceiveBuffer {
   /** The first chunk is read to its end. */
   private shift(): void {
     this.skip = 0;
+    this.given = false;
     if (++this.head === this.chunks.length) {
       this.chunks = [];
       this.filled = [];

@@ -80,13 +80,13 @@ const byteAt = (position: number) => (position * 31 + (position >>> 8)) & 255;
 
 /** How a reader goes about it: which way it reads next, after how many µs the first few times, and what it does when it has half of it. */
 interface Reader {
-  readonly ways: readonly ('consume' | 'receive' | 'a little')[];
+  readonly ways: readonly ('consume' | 'receive' | 'a little' | 'into')[];
   readonly pause: number;
   readonly end: 'to the end' | 'abort' | 'close' | 'is reset, and reads no more';
 }
 
 const reader: fc.Arbitrary<Reader> = fc.record({
-  ways: fc.array(fc.constantFrom('consume', 'consume', 'receive', 'a little'), { minLength: 1, maxLength: 5 }),
+  ways: fc.array(fc.constantFrom('consume', 'consume', 'into', 'receive', 'a little'), { minLength: 1, maxLength: 5 }),
   pause: fc.constantFrom(0, 0, 300, 50_000, 20_000_000),
   end: fc.constantFrom('to the end', 'to the end', 'abort', 'close', 'is reset, and reads no more'),
 });
@@ -132,6 +132,7 @@ function play({ readers, lost, late, seed }: Run): { kept: number; mostKept: num
     });
   };
   for (const [i, { ways, pause, end }] of readers.entries()) {
+    const mine = new Uint8Array(30_000);
     let turns = 0;
     let over = false;
     const take = (bytes: Uint8Array) => {
@@ -145,6 +146,7 @@ function play({ readers, lost, late, seed }: Run): { kept: number; mostKept: num
       mostKept = Math.max(mostKept, devices[1]!.outstanding);
       if (devices[1]!.outstanding > 0) kept++;
       if (way === 'consume') socket.consume(take);
+      else if (way === 'into') take(mine.subarray(0, socket.receiveInto(mine)));
       else {
         const bytes = socket.receive(way === 'a little' ? 5000 : undefined);
         if (bytes !== null) {

@@ -185,6 +185,7 @@ describe('ReceiveBuffer', () => {
     const action = fc.oneof(
       { weight: 4, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 40_000 }) }) },
       { weight: 1, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 80_000 }) }) },
+      { weight: 1, arbitrary: fc.record({ into: fc.integer({ min: 0, max: 80_000 }) }) },
       { weight: 2, arbitrary: fc.record({ show: fc.integer({ min: 1, max: 3 }) }) },
     );
     fc.assert(
@@ -203,6 +204,12 @@ describe('ReceiveBuffer', () => {
               given.push({ at: position, bytes });
               position += bytes.length;
             }
+          } else if ('into' in a) {
+            const bytes = new Uint8Array(a.into);
+            const n = buffer.readInto(bytes);
+            expect(n).toBe(Math.min(a.into, written - position));
+            given.push({ at: position, bytes: bytes.subarray(0, n) });
+            position += n;
           } else {
             for (let i = 0; i < a.show; i++) {
               const n = buffer.consume((bytes) => {
@@ -260,6 +267,7 @@ describe('ReceiveBuffer', () => {
       { weight: 5, arbitrary: fc.record({ write: size, at: fc.constant(0) }) },
       { weight: 1, arbitrary: fc.record({ write: size, at: fc.integer({ min: 1, max: 70_000 }) }) },
       { weight: 1, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 80_000 }) }) },
+      { weight: 1, arbitrary: fc.record({ into: fc.integer({ min: 0, max: 80_000 }) }) },
       { weight: 2, arbitrary: fc.record({ show: fc.integer({ min: 1, max: 3 }) }) },
       { weight: 1, arbitrary: fc.constant({ leave: true }) },
     );
@@ -298,6 +306,12 @@ describe('ReceiveBuffer', () => {
               given.push({ at: position, bytes });
               position += bytes.length;
             }
+          } else if ('into' in a) {
+            const bytes = new Uint8Array(a.into);
+            const n = buffer.readInto(bytes);
+            expect(n).toBe(Math.min(a.into, next - position));
+            given.push({ at: position, bytes: bytes.subarray(0, n) });
+            position += n;
           } else if ('show' in a) {
             for (let i = 0; i < a.show; i++) buffer.consume(consumed);
           } else {

@@ -18,7 +18,7 @@ export interface Home {
 export interface HandleOwner {
   /** null: connected. */
   onConnected(error: ErrorName | null): void;
-  /** Bytes that nobody else refers to. Called only while it reads. */
+  /** Bytes that nobody else refers to, or the first of `readInto`. Called only while it reads. */
   onData(bytes: Buffer): void;
   onEnd(): void;
   onReadError(error: ErrorName): void;
@@ -68,6 +68,8 @@ export class TcpHandle implements SocketEvents {
   bytesWritten = 0;
   /** Bytes that one read gives at most. */
   readSize = LARGEST_READ;
+  /** Where what is read goes; null: to memory of its own each time. */
+  readInto: Uint8Array | null = null;
   readonly fd = -1;
   /** A listener for any port accepted it. */
   isTransparent = false;
@@ -450,6 +452,11 @@ export class TcpHandle implements SocketEvents {
 
   /** What one read gives: without a copy where the stack has it in one piece, or a long one. */
   #take(tcp: TcpSocket): Buffer | null {
+    const { readInto } = this;
+    if (readInto !== null && readInto.length > 0) {
+      const length = tcp.receiveInto(readInto);
+      return length === 0 ? null : Buffer.from(readInto.buffer, readInto.byteOffset, length);
+    }
     const first = tcp.receive(this.readSize);
     if (first === null) return null;
     const size = Math.min(this.readSize, first.length + tcp.readable);

@@ -13,6 +13,7 @@ export class PathHandle {
   bytesRead = 0;
   bytesWritten = 0;
   readSize = 0;
+  readInto: Uint8Array | null = null;
   readonly fd = -1;
   readonly isTransparent = false;
   readonly tcp = null;

@@ -154,7 +154,8 @@ export class Socket extends Duplex implements HandleOwner {
     const { onread, buffer } = this[INTERNAL];
     let more: boolean;
     if (onread !== null) {
-      buffer!.set(bytes);
+      // It may be there already.
+      if (bytes.buffer !== buffer!.buffer || bytes.byteOffset !== buffer!.byteOffset) buffer!.set(bytes);
       more = onread.callback.call(this, bytes.length, buffer!) !== false;
       if (typeof onread.buffer === 'function' && this._handle !== null)
         takeBuffer(this[INTERNAL], onread, this._handle);
@@ -544,6 +545,7 @@ function attach(socket: Socket, handle: TcpHandle): void {
 function takeBuffer(internals: Internals, onread: OnRead, handle: TcpHandle): void {
   internals.buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
   handle.readSize = internals.buffer.length;
+  handle.readInto = internals.buffer;
 }
 
 /** After the peer's end, a socket that is not half-open takes no more. */

@@ -217,7 +217,7 @@ export class LentHandle extends StreamHandle {
   }
 }
 
-const FIELDS = ['owner', 'options', 'reading', 'readSize', 'bytesRead', 'bytesWritten', 'isTransparent'];
+const FIELDS = ['owner', 'options', 'reading', 'readSize', 'readInto', 'bytesRead', 'bytesWritten', 'isTransparent'];
 for (const name of new Set([...FIELDS, ...Object.getOwnPropertyNames(TcpHandle.prototype)])) {
   if (Object.hasOwn(LentHandle.prototype, name)) continue;
   const method = typeof Object.getOwnPropertyDescriptor(TcpHandle.prototype, name)?.value === 'function';

@@ -26,6 +26,13 @@ export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number
   return total;
 }
 
+/** RECEIVE into memory of the application's, as far as it has room. Returns the number of bytes. */
+export function receiveInto(tcb: Tcb, target: Uint8Array, now: number): number {
+  const length = tcb.receiveBuffer.readInto(target);
+  if (length > 0) afterReading(tcb, now);
+  return length;
+}
+
 function afterReading(tcb: Tcb, now: number): void {
   tuneReceiveBuffer(tcb, now);
   const open = tcb.state === ESTABLISHED || tcb.state === FIN_WAIT_1 || tcb.state === FIN_WAIT_2;
