@@ -51,6 +51,7 @@ const WORDS = {
     without: 'A RULE IS TAKEN OUT',
     damage: 'What breaks without it:',
     harmless: 'Here nothing breaks without it.',
+    broken: (n: number, all: number, rule: string) => `${n} of ${all} break (--mutate ${rule}).`,
     try: 'Try',
     linux: "--peer linux: Linux's own TCP can be at one end",
   },
@@ -62,6 +63,7 @@ const WORDS = {
     without: '去掉了一条规则',
     damage: '去掉它之后出了什么问题：',
     harmless: '在这个场景里，去掉它没有造成损害。',
+    broken: (n: number, all: number, rule: string) => `${all} 个场景中有 ${n} 个出了问题（--mutate ${rule}）。`,
     try: '可以试试',
     linux: '--peer linux：一端可换成 Linux 自己的 TCP',
   },
@@ -249,6 +251,7 @@ function verdict(result: ScenarioResult, { paint, lang, plain, columns }: Look):
 
 async function playAll(options: ScenarioOptions, look: Look): Promise<number> {
   let failed = 0;
+  let broken = 0;
   const results: object[] = [];
   const { peer } = options;
   const marked = SCENARIOS.filter((s) => peer === undefined || plays(s, peer));
@@ -257,17 +260,21 @@ async function playAll(options: ScenarioOptions, look: Look): Promise<number> {
     if (peer !== undefined && one !== marked[0]) await ownNamespace();
     const result = await tryAgain(one, runOptions(options, look.lang), peer);
     if (!expected(result)) failed++;
+    if (!result.ok) broken++;
     if (options.json) results.push(asJson(result, false));
     else process.stdout.write(`${summary(result, look)}\n`);
   }
   if (options.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  else {
-    const text = failed === 0 ? WORDS[look.lang].holds : WORDS[look.lang].fails;
-    process.stdout.write(
-      `${look.paint(failed === 0 ? 'good' : 'bad', `${marked.length - failed}/${marked.length} ${text}`)}\n`,
-    );
-  }
+  else process.stdout.write(`${total(marked.length, failed, broken, options.mutate, look)}\n`);
   return failed === 0 ? 0 : 1;
+}
+
+/** The last line: with a rule taken out, how much breaks. */
+function total(all: number, failed: number, broken: number, taken: string | undefined, { paint, lang }: Look): string {
+  const words = WORDS[lang];
+  if (taken !== undefined) return paint(broken > 0 ? 'bad' : 'good', words.broken(broken, all, taken));
+  const [role, text] = failed === 0 ? (['good', words.holds] as const) : (['bad', words.fails] as const);
+  return paint(role, `${all - failed}/${all} ${text}`);
 }
 
 function summary(result: ScenarioResult, { paint, plain, lang }: Look): string {

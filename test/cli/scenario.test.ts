@@ -61,6 +61,16 @@ describe('synfin scenario', () => {
     expect(stdout).toMatch(/read\(\) = "OLD DATA"[\s\S]*✗ nothing is read that the new client has not written/);
   });
 
+  it('counts what breaks where all are played without a rule', async () => {
+    const { stdout, status } = await synfin(['scenario', '--all', '--mutate', 'fin-once', '--plain', '--lang', 'en']);
+    const broken = stdout.split('\n').filter((line) => line.startsWith('NOT OK')).length;
+    expect([broken > 0, status, stdout.trim().split('\n').at(-1)]).toEqual([
+      true,
+      0,
+      `${broken} of ${SCENARIOS.length} break (--mutate fin-once).`,
+    ]);
+  });
+
   it('saves a picture and a capture, and writes JSON', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'synfin-scenario-'));
     try {

@@ -1,3 +1,4 @@
+import { linux } from '../../tcp/config.ts';
 import { SYN } from '../../wire/segment.ts';
 import { add } from '../../wire/seq.ts';
 import { configured, DELAY, knob, type Scenario, SECOND } from './scenario.ts';
@@ -86,7 +87,8 @@ export const OPENING_FAILURES: readonly Scenario[] = [
         stage.segments('client', 'SYN').length === 1 + retries,
       );
       let waited = 0;
-      for (let i = 0; i <= retries; i++) waited += Math.min(2 ** i, 120) * SECOND;
+      const { rtoMax } = stage.virtual ? stage.ours('client').config : linux;
+      for (let i = 0; i <= retries; i++) waited += Math.min(2 ** i * SECOND, rtoMax);
       stage.check(
         t('after 1 + 2 + 4 + … seconds', '总共等待 1 + 2 + 4 + … 秒'),
         Math.abs(stage.net.elapsed - waited) < SECOND,

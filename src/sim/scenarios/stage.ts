@@ -213,6 +213,11 @@ export class Stage {
     return host;
   }
 
+  /** As long as 2 MSL are with our own TCP, and a second. */
+  afterTimeWait(): Promise<void> {
+    return this.sleep(this.ours('client').config.timeWait / 1000 + 1000);
+  }
+
   /** A socket whose TCP is ours. */
   inside(socket: StageSocket): SimSocket {
     if (!(socket instanceof SimSocket)) throw new Error('this socket is not simulated');

@@ -111,7 +111,7 @@ export const TUNING: readonly Scenario[] = [
       const refused = tryConnect(stage);
       stage.check(t('then there is no port left', '此后再没有可用端口'), refused === 'EADDRNOTAVAIL');
       if (!stage.virtual) return;
-      await stage.sleep(61_000);
+      await stage.afterTimeWait();
       const later = tryConnect(stage);
       stage.check(t('until the wait is over', '等待结束后才有'), typeof later !== 'string');
       stage.check(

@@ -107,7 +107,7 @@ export const WAITING: readonly Scenario[] = [
         second === null,
       );
       if (second === null) {
-        await stage.sleep(61_000);
+        await stage.afterTimeWait();
         second = again(stage)!;
       }
       const next = await listener.accept();
@@ -186,7 +186,7 @@ export const WAITING: readonly Scenario[] = [
         t('the same port to another service: connected', '同一端口连别的服务：成功'),
         stage.state(other) === 'ESTABLISHED',
       );
-      await stage.sleep(61_000);
+      await stage.afterTimeWait();
       const later = again(stage);
       await later?.opened;
       stage.check(
@@ -231,9 +231,9 @@ export const WAITING: readonly Scenario[] = [
         serverFirst ? clients === 0 && servers === n : clients === n && servers === 0,
       );
       if (!stage.virtual) return;
-      await stage.sleep(61_000);
+      await stage.afterTimeWait();
       stage.check(
-        t('and are gone after a minute', '一分钟后全部消失'),
+        t('and are gone after 2 MSL', '2 MSL 之后全部消失'),
         stage.count('client', 'TIME-WAIT') + stage.count('server', 'TIME-WAIT') === 0,
       );
     },

@@ -30,6 +30,11 @@ describe('every scenario', () => {
     expect(b.ok).toBe(a.ok);
   });
 
+  it.each(SCENARIOS.map((s) => [s.name, s] as const))('%s holds with the choices of RFC 9293', async (_, scenario) => {
+    const result = await runScenario(scenario, { profile: 'rfc9293' });
+    expect([result.error, ...result.checks.filter((c) => !c.ok).map((c) => c.text.en)]).toEqual([null]);
+  });
+
   const damaged = SCENARIOS.flatMap((s) => (s.mutations ?? []).map((m) => [s.name, m, s] as const));
   it.each(damaged)('%s shows what breaks with %s', async (_, mutation, scenario) => {
     const result = await runScenario(scenario, { mutation });
