@@ -1,5 +1,6 @@
 import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
+import { Batch } from '../stack/batch.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Arena, ArenaFrame } from './arena.ts';
@@ -180,7 +181,7 @@ export class TunDevice implements Device {
   /** The one that is read into next. */
   #incoming: ArenaFrame;
   /** Prepared frames that are to leave together, in order; since when; and whether the end of the turns that wait now is arranged for. */
-  #waiting: ArenaFrame[] = [];
+  readonly #waiting = new Batch<ArenaFrame>();
   #waitingSince = 0;
   #arranged = false;
   /** A batch is being read and answered. */
@@ -249,7 +250,7 @@ export class TunDevice implements Device {
       throw new Error('this frame is of another device, or handed back');
     const good = this.#prepare(frame);
     if (good && frame.length <= SHORT && this.#mayWait()) {
-      this.#waiting.push(frame);
+      this.#waiting.add(frame);
       return true;
     }
     this.#sendWaiting();
@@ -293,11 +294,11 @@ export class TunDevice implements Device {
   }
 
   #mayWait(): boolean {
-    const { length } = this.#waiting;
-    if (length === BATCH) return false;
+    const { count } = this.#waiting;
+    if (count === BATCH) return false;
     if (this.#reading) {
       const now = this.#clock();
-      if (length === 0) this.#waitingSince = now;
+      if (count === 0) this.#waitingSince = now;
       return now - this.#waitingSince < PATIENCE;
     }
     if (!this.#arranged) this.#arranged = afterTurns(this.#turnsOver, PATIENCE / 1000);
@@ -310,8 +311,9 @@ export class TunDevice implements Device {
   };
 
   #sendWaiting(): void {
-    for (const frame of this.#waiting) this.#send(frame, true);
-    this.#waiting.length = 0;
+    const frames = this.#waiting;
+    for (let i = 0; i < frames.count; i++) this.#send(frames.at(i), true);
+    frames.drop(frames.count);
   }
 
   #send(frame: ArenaFrame, good: boolean): boolean {
