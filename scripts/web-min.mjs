@@ -9,15 +9,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** What applications, hosts and devices see: each member declared there keeps its name. */
 const PUBLIC = [
   ...['address', 'connect', 'error', 'host', 'listen', 'message-link', 'socket'].map((file) => `web/${file}`),
-  ...['host', 'ip-counters', 'netstat', 'socket', 'stack', 'tcp-info', 'tcp-options', 'warnings'].map(
-    (file) => `stack/${file}`,
-  ),
+  ...['host', 'ip-counters', 'netstat', 'socket', 'stack', 'tcp-options'].map((file) => `stack/${file}`),
   ...['config', 'counters', 'drop', 'notices', 'trace'].map((file) => `tcp/${file}`),
   ...['ip/routes', 'link/device', 'wire/address', 'wire/drop', 'wire/segment'],
 ];
 
 /** What those declarations name without showing any of it; `stack/parts` and what it adds is not for this file. */
-const HIDDEN = ['ip/addresses', 'stack/engine', 'stack/parts', 'stack/udp', 'tcp/tcb', 'wire/ip-header', 'wire/seq'];
+const HIDDEN = [
+  ...['engine', 'parts', 'tcp-info', 'udp', 'warnings'].map((file) => `stack/${file}`),
+  ...['ip/addresses', 'tcp/tcb', 'wire/ip-header', 'wire/seq'],
+];
 /** Of these nothing but names of types is used. */
 const WORDS = ['tcp/congestion/controller', 'tcp/state'];
 
@@ -77,7 +78,8 @@ export async function webMin() {
   });
   await bundle.close();
   if (output.length !== 1) throw new Error(`${output.length} files instead of one`);
-  return output[0].code;
+  // What is said to bundlers: they get it whole.
+  return output[0].code.replaceAll('/* @__PURE__ */ ', '');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(`${root}dist/web.min.js`, await webMin());
