@@ -5,6 +5,7 @@
 export { Loopback, Pair, Tee } from './link/index.ts';
 export type { SocketEvents, StackOptions, StackWarning, TcpListener, TcpSocket } from './stack/index.ts';
 export { type ConnectOptions, type Host, type ListenOptions, Stack, StackError } from './stack/index.ts';
-export { freebsd, linux, rfc9293, type TcpConfig } from './tcp/config.ts';
+export { linux, type TcpConfig } from './tcp/config.ts';
+export { freebsd, rfc9293 } from './tcp/profiles.ts';
 export { STATE_NAMES, TRANSITIONS } from './tcp/state.ts';
 export { IpAddress } from './wire/address.ts';

@@ -48,6 +48,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   'test/tcp/keep-alive.test.ts': 'timers, probes and answers',
   'test/tcp/urgent.test.ts': 'both ends of urgent data',
   'test/web/min-names.test.ts': 'the interface of the built file',
+  'test/web/min-tcp.test.ts': 'the protocol in the built file, beside its sources',
   'test/web/min.test.ts': 'the tests of synfin/web on its built file',
   'test/scripts.test.ts': 'what the scripts and benchmarks are told',
   'test/stack/fairness.test.ts': 'many streams through one stack',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
-import { profiles } from '../tcp/config.ts';
+import { profiles } from '../tcp/profiles.ts';
 import { type BenchOptions, bench } from './bench.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';

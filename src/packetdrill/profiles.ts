@@ -1,4 +1,5 @@
-import { freebsd, linux, rfc9293, type TcpConfig } from '../tcp/config.ts';
+import { linux, type TcpConfig } from '../tcp/config.ts';
+import { freebsd, rfc9293 } from '../tcp/profiles.ts';
 
 /**
  * Linux as its scripts find it: buffers for a scale of 8, and where the preset goes by an RFC that Linux does not keep, what Linux does: the older

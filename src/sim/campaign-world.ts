@@ -1,4 +1,5 @@
-import { profiles, type TcpConfig } from '../tcp/config.ts';
+import type { TcpConfig } from '../tcp/config.ts';
+import { profiles } from '../tcp/profiles.ts';
 import { exponential, uniform } from './distribution.ts';
 import type { Disturbance } from './faults.ts';
 import type { HostOptions, SimHost } from './host.ts';

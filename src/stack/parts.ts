@@ -97,7 +97,7 @@ export const icmp: Parts = { icmp: (addresses, counters, host) => new IcmpAnswer
 export const fragments: Parts = { fragments: (counters, answers) => new Fragments(counters, answers) };
 
 /** What `ss` and `getsockopt(TCP_INFO)` tell. */
-export const inspection: Parts = { inspection: wholeInspection };
+export const inspection: Parts = { inspection: wholeInspection, ...extensions.chrono };
 
 /** What an operator should know of. */
 export const warnings: Parts = { warnings: () => new Warnings() };

@@ -1,4 +1,3 @@
-import { noteLimit } from './chrono.ts';
 import type { Failure } from './notices.ts';
 import { OVER } from './notices.ts';
 import { type Cause, CLOSED, LISTEN, SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
@@ -61,6 +60,6 @@ function end(tcb: Tcb, cause: Cause, now: number): void {
   tcb.sendBuffer.clear();
   tcb.scoreboard.clear();
   tcb.receiveBuffer.dropRuns();
-  noteLimit(tcb, now);
+  tcb.env.extensions.noteLimit?.(tcb, now);
   if (!told) tcb.notices |= OVER;
 }

@@ -1,5 +1,7 @@
 import { AccEcn } from './accecn.ts';
+import { noteLimit } from './chrono.ts';
 import { type MtuProbing, mtuProbing } from './mtu-probe.ts';
+import type { Tcb } from './tcb.ts';
 
 /** What a connection can do without, and whoever makes an `Environment` may leave out. */
 export interface Extensions {
@@ -7,9 +9,12 @@ export interface Extensions {
   readonly accEcn?: (ecn: number) => AccEcn;
   /** `tcp_mtu_probing`; without, ICMP errors alone tell of a path's MTU. */
   readonly mtuProbing?: MtuProbing;
+  /** After each output pass, and at the end: for `tcp_info`, what sending waits for. */
+  readonly noteLimit?: (tcb: Tcb, now: number) => void;
 }
 
 export const accEcn: Extensions = { accEcn: (ecn) => new AccEcn(ecn) };
 export const mtuProbes: Extensions = { mtuProbing };
+export const chrono: Extensions = { noteLimit };
 
-export const ALL_EXTENSIONS: Extensions = { ...accEcn, ...mtuProbes };
+export const ALL_EXTENSIONS: Extensions = { ...accEcn, ...mtuProbes, ...chrono };

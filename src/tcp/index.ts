@@ -12,6 +12,7 @@ export { mayReopen } from './events/time-wait.ts';
 export { IsnGenerator } from './isn.ts';
 export type { Failure } from './notices.ts';
 export * as notices from './notices.ts';
+export * from './profiles.ts';
 export * from './state.ts';
 export { NEVER, Tcb } from './tcb.ts';
 export { type TimeWaitRecord, thaw } from './time-wait.ts';

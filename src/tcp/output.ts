@@ -1,7 +1,6 @@
 import { ACK, FIN, PSH, SYN } from '../wire/segment.ts';
 import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_TURN, noteAnswer } from './ack-policy.ts';
-import { noteLimit } from './chrono.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitOwedAck, emitSegment } from './emit.ts';
 import { flightSize, pipe, unsent } from './loss/pipe.ts';
@@ -95,7 +94,7 @@ export function output(tcb: Tcb, now: number): void {
     // What has left may be what the application waited for.
     if (tcb.wantsWritable && tcb.notsentLowat < NEVER && isWritable(tcb)) tcb.notices |= WRITABLE;
   }
-  noteLimit(tcb, now);
+  tcb.env.extensions.noteLimit?.(tcb, now);
   if (tcb.ackOwed >= ACK_TURN && tcb.state >= SYN_RECEIVED) emitOwedAck(tcb, now);
 }
 

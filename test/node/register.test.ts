@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { profiles } from '../../src/tcp/config.ts';
+import { profiles } from '../../src/tcp/profiles.ts';
 import { compiled, type Finished, run } from '../interop/support/child.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

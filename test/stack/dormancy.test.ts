@@ -2,8 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { TraceDigest } from '../../src/sim/digest.ts';
 import { Network } from '../../src/sim/network.ts';
 import { bytesOf, type SimSocket } from '../../src/sim/socket.ts';
-import { freebsd, linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { linux, type TcpConfig } from '../../src/tcp/config.ts';
 import { DormantTcbs } from '../../src/tcp/dormant.ts';
+import { freebsd, rfc9293 } from '../../src/tcp/profiles.ts';
 import { random } from '../support/pair.ts';
 
 /** Kinds of connections: dormancy has to keep what each of them knows. */

@@ -3,7 +3,7 @@
  * seed: the same seed is the same run. After every event the invariants of `invariants.ts` hold of the end it happened to, and what an
  * end has read is a beginning of what the other one sent.
  */
-import { linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { linux, type TcpConfig } from '../../src/tcp/config.ts';
 import { ALL_CONGESTION } from '../../src/tcp/congestion/algorithms.ts';
 import {
   close,
@@ -20,6 +20,7 @@ import { Counters } from '../../src/tcp/counters.ts';
 import type { Environment } from '../../src/tcp/environment.ts';
 import { resetFor } from '../../src/tcp/events/closed.ts';
 import { ALL_EXTENSIONS } from '../../src/tcp/extensions.ts';
+import { rfc9293 } from '../../src/tcp/profiles.ts';
 import { CLOSED, STATE_NAMES, TIME_WAIT } from '../../src/tcp/state.ts';
 import { Tcb } from '../../src/tcp/tcb.ts';
 import { IpAddress } from '../../src/wire/address.ts';

@@ -1,6 +1,6 @@
 /** When to acknowledge: RFC 9293 §3.8.6.3, RFC 5681 §4.2. Without quick ACKs, which Linux sends at a connection's start. */
 import { describe, expect, it } from 'vitest';
-import { rfc9293 } from '../../src/tcp/config.ts';
+import { rfc9293 } from '../../src/tcp/profiles.ts';
 import { established } from '../support/ladder.ts';
 
 const config = { quickAcks: 0 };

@@ -1,7 +1,7 @@
 /** The answer to a SYN without a TCB says and keeps what a TCB in LISTEN does. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { freebsd, linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { linux, type TcpConfig } from '../../src/tcp/config.ts';
 import { Counters } from '../../src/tcp/counters.ts';
 import { emitSegment } from '../../src/tcp/emit.ts';
 import type { Environment } from '../../src/tcp/environment.ts';
@@ -11,6 +11,7 @@ import { ALL_EXTENSIONS } from '../../src/tcp/extensions.ts';
 import { freezeHalfOpen } from '../../src/tcp/half-open.ts';
 import { takeSynOptions } from '../../src/tcp/options.ts';
 import { startSending } from '../../src/tcp/output.ts';
+import { freebsd, rfc9293 } from '../../src/tcp/profiles.ts';
 import { startReceiving } from '../../src/tcp/receive.ts';
 import { ConnectionRequest } from '../../src/tcp/request.ts';
 import { SYN_RECEIVED } from '../../src/tcp/state.ts';

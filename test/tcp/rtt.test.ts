@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { linux, rfc9293, type TcpConfig } from '../../src/tcp/config.ts';
+import { linux, type TcpConfig } from '../../src/tcp/config.ts';
+import { rfc9293 } from '../../src/tcp/profiles.ts';
 import { backOff, measureRtt } from '../../src/tcp/rtt.ts';
 import { NEVER, type Tcb } from '../../src/tcp/tcb.ts';
 import { established, inState } from '../support/ladder.ts';

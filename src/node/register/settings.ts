@@ -1,6 +1,7 @@
-import { linux, type ProfileName, profiles, type TcpConfig } from '../../tcp/config.ts';
+import { linux, type TcpConfig } from '../../tcp/config.ts';
 import { CONGESTION_NAMES } from '../../tcp/congestion/algorithms.ts';
 import type { CongestionName } from '../../tcp/congestion/controller.ts';
+import { type ProfileName, profiles } from '../../tcp/profiles.ts';
 import type { Prefix } from '../interface.ts';
 import { parseSubnet, SUBNETS } from '../tun-stack.ts';
 

@@ -1,5 +1,6 @@
 import type { ConnectionRow } from '../../stack/netstat.ts';
-import { linux, type ProfileName, profiles } from '../../tcp/config.ts';
+import { linux } from '../../tcp/config.ts';
+import { type ProfileName, profiles } from '../../tcp/profiles.ts';
 import type { Recorder } from '../../trace/recorder.ts';
 import { TraceDigest } from '../digest.ts';
 import type { SimGate } from '../gate.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readSettings } from '../../../src/node/register/settings.ts';
-import { linux, rfc9293 } from '../../../src/tcp/config.ts';
+import { linux } from '../../../src/tcp/config.ts';
+import { rfc9293 } from '../../../src/tcp/profiles.ts';
 
 describe('readSettings', () => {
   it('has a default for everything', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { linux, rfc9293 } from '../../../src/tcp/config.ts';
+import { linux } from '../../../src/tcp/config.ts';
 import { ALL_CONGESTION, CONGESTION_NAMES, createCongestion } from '../../../src/tcp/congestion/algorithms.ts';
 import type { CongestionName } from '../../../src/tcp/congestion/controller.ts';
 import { setCongestion } from '../../../src/tcp/connection.ts';
+import { rfc9293 } from '../../../src/tcp/profiles.ts';
 import { bareTcb } from './support/bare.ts';
 import { Path } from './support/bottleneck.ts';
 

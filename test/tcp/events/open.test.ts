@@ -1,6 +1,6 @@
 /** Every way to open a connection: RFC 9293 §3.5 with its figures, §3.10.1, §3.10.7.2, §3.10.7.3. */
 import { describe, expect, it } from 'vitest';
-import { rfc9293 } from '../../../src/tcp/config.ts';
+import { rfc9293 } from '../../../src/tcp/profiles.ts';
 import { established, inState, ladder } from '../../support/ladder.ts';
 
 describe('RFC 9293 §3.5 opening actively', () => {

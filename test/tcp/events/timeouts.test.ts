@@ -1,6 +1,6 @@
 /** The retransmission timer as a whole: RFC 6298 §5, Karn, R1 and R2 of RFC 9293 §3.8.3, the user time-out. */
 import { describe, expect, it } from 'vitest';
-import { rfc9293 } from '../../../src/tcp/config.ts';
+import { rfc9293 } from '../../../src/tcp/profiles.ts';
 import { established, inState } from '../../support/ladder.ts';
 
 describe('RFC 6298 §5 the retransmission timer', () => {
