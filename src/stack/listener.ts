@@ -38,6 +38,8 @@ export class Listener implements TcpListener {
   dscp = 0;
   readonly #engine: Engine;
   #waiting: Connection[] = [];
+  /** How many those are. Their array begins with another type: `full`, which every SYN asks, is not to be compiled again with the first. */
+  acceptQueue = 0;
 
   constructor(engine: Engine, address: IpAddress | null, port: number, family: 4 | 6 | null, backlog: number) {
     this.#engine = engine;
@@ -45,10 +47,6 @@ export class Listener implements TcpListener {
     this.localPort = port;
     this.family = address === null ? family : address.family;
     this.backlog = backlog;
-  }
-
-  get acceptQueue(): number {
-    return this.#waiting.length;
   }
 
   /** A connection that is being opened sends as the listener does. */
@@ -60,12 +58,13 @@ export class Listener implements TcpListener {
 
   /** As with Linux, `backlog + 1` connections may wait. */
   get full(): boolean {
-    return this.#waiting.length > this.backlog;
+    return this.acceptQueue > this.backlog;
   }
 
   accept(): TcpSocket | null {
     const connection = this.#waiting.shift();
     if (connection === undefined) return null;
+    this.acceptQueue--;
     connection.listener = null;
     if (connection.tcb.fastOpen !== null) connection.tcb.fastOpen.inHand = true;
     this.#engine.settle(connection);
@@ -81,6 +80,7 @@ export class Listener implements TcpListener {
       connection.abort();
     }
     this.#waiting = [];
+    this.acceptQueue = 0;
     this.#engine.listeners.remove(this);
   }
 
@@ -88,6 +88,7 @@ export class Listener implements TcpListener {
   opened(connection: Connection): void {
     connection.listener = this;
     this.#waiting.push(connection);
+    this.acceptQueue++;
   }
 
   takes(address: IpAddress): boolean {
