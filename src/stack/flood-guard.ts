@@ -14,8 +14,9 @@ const SECOND = 1_000_000;
 /** A time so long ago that nobody was proven then, s. */
 const NOBODY = -(2 ** 31);
 
-/** Of SYNs from nobody known, one in so many is answered however far behind we are. */
-const ALWAYS = 8;
+/** Of SYNs from nobody known, one in so many is answered however far behind we are; and the first of a second from a network, of so many that are told apart. */
+const ALWAYS = 16;
+const NETWORKS = 16_384;
 
 const TCP_HEADER = 20;
 /** Where a TCP header has its destination port and its flags: all but ECE and CWR count. */
@@ -27,10 +28,11 @@ const FLAGS_BUT_ECN = 0x3f;
  * Who gets in while SYNs come faster than they can be answered. To read a SYN is cheap, to answer it is not; and where too little is read, the device's
  * queue loses whatever comes: the ACKs of handshakes and the text of connections, too. So a listener whose SYN queue is full does not answer all SYNs
  * while the device is behind: peers that completed a handshake lately are answered always (Linux's `tcp_peer_is_proven` spares those), others
- * when the queue has been emptied, and one in eight of them in any case. Whoever is not answered tries again.
+ * when the queue has been emptied, and meanwhile once a second for each network (/24, /48), so that one that sends very many takes nothing from the others,
+ * and one in sixteen. Whoever is not answered tries again.
  *
- * Peers are kept as keyed hashes: nobody outside can aim at a place, or find out who is known. Of an IPv6 address the first 64 bits count, as whoever has one of
- * them has them all.
+ * Peers and networks are kept as keyed hashes: nobody outside can aim at a place, or find out who is known. Of a peer's IPv6 address the first 64 bits count, as
+ * whoever has one of them has them all.
  */
 export class FloodGuard {
   readonly #config: TcpConfig;
@@ -40,6 +42,8 @@ export class FloodGuard {
   /** Hashes, and when they were proven, s. */
   readonly #peers = new Int32Array(SETS * WAYS);
   readonly #times = new Int32Array(SETS * WAYS).fill(NOBODY);
+  /** In which second, modulo 256, somebody of a network was answered while we were behind. */
+  readonly #networks = new Uint8Array(NETWORKS);
   #unknown = 0;
   /** Whose SYN queue was found full last, and by a SYN to which address. */
   #flooded: Listener | null = null;
@@ -123,9 +127,18 @@ export class FloodGuard {
   }
 
   #favours(family: 4 | 6, w0: number, w1: number, w3: number, now: number): boolean {
-    if (this.isProven(family, w0, w1, w3, now)) return true;
+    if (this.isProven(family, w0, w1, w3, now) || this.#isFirst(family, w0, w1, w3, now)) return true;
     this.#unknown = (this.#unknown + 1) % ALWAYS;
     return this.#unknown === 0;
+  }
+
+  /** Whether nobody of the network was answered in this second. */
+  #isFirst(family: 4 | 6, w0: number, w1: number, w3: number, now: number): boolean {
+    const hash = family === 4 ? this.#hash.of3(-4, w3 >>> 8, 0) : this.#hash.of3(-6, w0, w1 >>> 16);
+    const second = Math.floor(now / SECOND) & 0xff;
+    const first = this.#networks[hash & (NETWORKS - 1)] !== second;
+    this.#networks[hash & (NETWORKS - 1)] = second;
+    return first;
   }
 
   #hashOf(family: 4 | 6, w0: number, w1: number, w3: number): number {
