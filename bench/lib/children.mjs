@@ -33,6 +33,12 @@ export class Child {
     });
   }
 
+  /** What it said of an error, in a line: Node names the file first, and the error further down. */
+  get complaint() {
+    const lines = this.stderr.trim().split('\n');
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0];
+  }
+
   get pid() {
     return this.#process.pid;
   }
@@ -42,7 +48,7 @@ export class Child {
     await new Promise((resolve, reject) => {
       const look = () => {
         if (this.stdout.includes(text)) done(resolve);
-        else if (this.#ended) done(reject, new Error(`ended before it said ${text}: ${this.stderr.trim()}`));
+        else if (this.#ended) done(reject, new Error(`ended before it said ${text}: ${this.complaint}`));
       };
       const timer = setTimeout(() => done(reject, new Error(`did not say ${text} in ${timeout} ms`)), timeout);
       const done = (settle, value) => {
@@ -61,7 +67,7 @@ export class Child {
     const status = await this.finished;
     clearTimeout(timer);
     const line = this.stdout.trim().split('\n').at(-1) ?? '';
-    if (status !== 0 || !line.startsWith('{')) throw new Error(this.stderr.trim() || `no result (status ${status})`);
+    if (status !== 0 || !line.startsWith('{')) throw new Error(this.complaint || `no result (status ${status})`);
     return JSON.parse(line);
   }
 

@@ -88,6 +88,21 @@ it('has every door it names, and nothing of the build', { timeout: 60_000 }, () 
   expect(readdirSync(join(home, 'dist')).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
+it('the benchmark has what it imports', () => {
+  const home = join(project, 'node_modules/synfin');
+  const programs = readdirSync(join(home, 'bench'), { recursive: true, encoding: 'utf8' }).filter((f) =>
+    /\.mjs$/.test(f),
+  );
+  const missing = programs.flatMap((file) => {
+    const path = join(home, 'bench', file);
+    const imports = readFileSync(path, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g);
+    return [...imports].map((found) => join(path, '..', found[1]!)).filter((target) => !existsSync(target));
+  });
+  expect(programs.length).toBeGreaterThan(10);
+  // The compiled programs of the benchmark's peers are built where they run.
+  expect(missing.filter((target) => !target.includes('/dist/bench/'))).toEqual([]);
+});
+
 it('it runs there, with nothing but Node', () => {
   const text = `import net, { connect, stack } from 'synfin/net';
     const server = net.createServer((socket) => socket.end('hello')).listen(0, () => {
