@@ -35,7 +35,7 @@ describe('synfin bench', () => {
     expect(row.row).toBe('checksum');
     expect(row.contenders[0].figures['1460 B']?.median).toBeGreaterThan(0);
     expect(row.targets.map(({ met }) => typeof met)).toEqual(['boolean', 'boolean']);
-  });
+  }, 120_000);
 
   it('refuses a row that is none', () => {
     const { stderr, status } = synfin('recieve');
