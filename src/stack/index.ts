@@ -15,6 +15,7 @@ export {
   type Parts,
   synCookies,
   udp,
+  undo,
   warnings,
 } from './parts.ts';
 export * from './socket.ts';

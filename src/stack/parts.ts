@@ -72,6 +72,9 @@ export const accEcn: Parts = extensions.accEcn;
 /** Path MTU discovery by probes (RFC 4821), for `tcp_mtu_probing`. */
 export const mtuProbes: Parts = extensions.mtuProbes;
 
+/** Answers to time-outs and losses that turn out to have been none (RFC 3522, RFC 4015, RFC 5682, RFC 3708). */
+export const undo: Parts = extensions.undoing;
+
 /** UDP sockets. */
 export const udp: Parts = { udp: (home) => new Udp(home) };
 

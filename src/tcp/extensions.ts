@@ -1,5 +1,6 @@
 import { AccEcn } from './accecn.ts';
 import { noteLimit } from './chrono.ts';
+import { type Undo, undo } from './loss/undo.ts';
 import { type MtuProbing, mtuProbing } from './mtu-probe.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -9,12 +10,15 @@ export interface Extensions {
   readonly accEcn?: (ecn: number) => AccEcn;
   /** `tcp_mtu_probing`; without, ICMP errors alone tell of a path's MTU. */
   readonly mtuProbing?: MtuProbing;
+  /** Takes reductions of cwnd back that were for nothing: Eifel, D-SACKs, `tcp_frto`. Without, they stay. */
+  readonly undo?: Undo;
   /** After each output pass, and at the end: for `tcp_info`, what sending waits for. */
   readonly noteLimit?: (tcb: Tcb, now: number) => void;
 }
 
 export const accEcn: Extensions = { accEcn: (ecn) => new AccEcn(ecn) };
 export const mtuProbes: Extensions = { mtuProbing };
+export const undoing: Extensions = { undo };
 export const chrono: Extensions = { noteLimit };
 
-export const ALL_EXTENSIONS: Extensions = { ...accEcn, ...mtuProbes, ...chrono };
+export const ALL_EXTENSIONS: Extensions = { ...accEcn, ...mtuProbes, ...undoing, ...chrono };

@@ -8,7 +8,6 @@ import { notePrr } from './loss/prr.ts';
 import { nextRescue } from './loss/rescue.ts';
 import type { Sent } from './loss/scoreboard.ts';
 import { scheduleTailProbe, tailProbeSent } from './loss/tlp.ts';
-import { noteRetransmission } from './loss/undo.ts';
 import { optionLength } from './mss.ts';
 import type { MtuProbe } from './mtu-probe.ts';
 import { holdsSmall } from './nagle.ts';
@@ -149,7 +148,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): boolean {
   const { segments } = range;
   tcb.totalRetrans += segments;
   tcb.env.counters.RetransSegs += segments;
-  noteRetransmission(tcb, segments, now);
+  tcb.env.extensions.undo?.noteRetransmission(tcb, segments, now);
   notePrr(tcb, range.length);
   notePaced(tcb, text, now);
   tcb.lastSendTime = now;

@@ -4,14 +4,12 @@ import { collapseForTimeout, growWindow, reduceForLoss } from '../congestion/win
 import { effectiveMss } from '../mss.ts';
 import { NEVER, type Tcb } from '../tcb.ts';
 import { countDuplicate, followRecover, markFirstLost, mayRecover, settleDuplicates } from './dupack.ts';
-import { beginFrto, stepFrto } from './frto.ts';
 import { flightSize } from './pipe.ts';
 import { beginPrr, endPrr, stepPrr } from './prr.ts';
 import { RACK_ON } from './rack.ts';
 import { markLostBySack } from './sack.ts';
 import { SACKED } from './sent.ts';
 import { stopTailProbe, tailProbeAnswered } from './tlp.ts';
-import { beginUndo, revert, tryUndo } from './undo.ts';
 
 /**
  * Loss recovery as a whole: what an acknowledgment, or a timer, says about loss, and what follows. How losses are found is in `rack.ts`,
@@ -48,7 +46,7 @@ export function afterAck(
   const delivered = tcb.sackOk ? rack.delivered : renoDelivered(tcb, acked, duplicate);
   if (acked > 0) tcb.dupAcks = 0;
   else if (duplicate || rack.fresh > 0) tcb.dupAcks++;
-  if (!tryUndo(tcb, segment, acked, now)) advance(tcb, acked, delivered, duplicate, repeated);
+  if (!tcb.env.extensions.undo?.undone(tcb, segment, acked, now)) advance(tcb, acked, delivered, duplicate, repeated);
   if (flightSize(tcb) === 0) tcb.reorderAt = NEVER;
   else findLosses(tcb, acked, delivered, now);
   if (tcb.recovery === 'fast') stepPrr(tcb, delivered, acked > 0 && scoreboard.losses === losses);
@@ -82,8 +80,7 @@ function advance(tcb: Tcb, acked: number, delivered: number, duplicate: boolean,
   } else if (tcb.recovery === 'fast') {
     // A partial acknowledgment without SACK: the next segment is lost too.
     if (acked > 0 && !tcb.sackOk) markFirstLost(tcb);
-  } else if (stepFrto(tcb, acked, duplicate, repeated)) revert(tcb);
-  else if (acked > 0) growWindow(tcb, acked);
+  } else if (!tcb.env.extensions.undo?.stepFrto(tcb, acked, duplicate, repeated) && acked > 0) growWindow(tcb, acked);
 }
 
 /** Marks what is lost by now; the first such find begins a recovery. */
@@ -125,7 +122,7 @@ function enterRecovery(tcb: Tcb, acked: number, delivered: number): void {
   tcb.rescued = false;
   tcb.env.counters.TCPFastRetrans++;
   stopTailProbe(tcb);
-  beginUndo(tcb);
+  tcb.env.extensions.undo?.begin(tcb);
   beginPrr(tcb, acked, delivered);
   if (scoreboard.lostBytes === 0 && (scoreboard.first!.marks & SACKED) === 0) markFirstLost(tcb);
   tcb.retransmitNow = true;
@@ -142,10 +139,10 @@ export function afterTimeout(tcb: Tcb, now: number): void {
     if (scoreboard.sackedSegments >= tcb.config.tcp_reordering) {
       rack.reordering = Math.min(rack.reordering, tcb.config.tcp_reordering);
     }
-    beginUndo(tcb);
+    tcb.env.extensions.undo?.begin(tcb);
   }
   collapseForTimeout(tcb, flightSize(tcb), tcb.retries === 0);
-  beginFrto(tcb, reneged);
+  tcb.env.extensions.undo?.beginFrto(tcb, reneged);
   // RFC 8985 §6.3: what was sent a moment ago may well arrive.
   const before =
     usesRack(tcb) && !reneged ? rack.lostBefore(rack.window(tcb, scoreboard.sackedSegments), now) : undefined;

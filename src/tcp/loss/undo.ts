@@ -5,6 +5,7 @@ import { effectiveMss } from '../mss.ts';
 import { afterSpuriousTimeout } from '../rtt.ts';
 import type { Tcb } from '../tcb.ts';
 import { echoedRtt, timestampNow } from '../timestamps.ts';
+import { beginFrto, stepFrto } from './frto.ts';
 import { SENT_TWICE } from './sent.ts';
 
 /**
@@ -13,6 +14,27 @@ import { SENT_TWICE } from './sent.ts';
  * after a time-out F-RTO (`frto.ts`).
  */
 
+/** What a recovery tells of itself, and asks: true where it is over. */
+export interface Undo {
+  begin(tcb: Tcb): void;
+  beginFrto(tcb: Tcb, reneged: boolean): void;
+  noteRetransmission(tcb: Tcb, segments: number, now: number): void;
+  undone(tcb: Tcb, segment: Segment, acked: number, now: number): boolean;
+  stepFrto(tcb: Tcb, acked: number, duplicate: boolean, repeated: boolean): boolean;
+}
+
+export const undo: Undo = {
+  begin,
+  beginFrto,
+  noteRetransmission,
+  undone,
+  stepFrto(tcb, acked, duplicate, repeated) {
+    const spurious = stepFrto(tcb, acked, duplicate, repeated);
+    if (spurious) revert(tcb);
+    return spurious;
+  },
+};
+
 /** No count: nothing was sent again yet. */
 const NONE = -1;
 
@@ -20,7 +42,7 @@ const NONE = -1;
  * A recovery begins, for which cwnd was reduced just now. What was sent again before and is still out counts with it: an answer to that must not pass
  * for one to an original.
  */
-export function beginUndo(tcb: Tcb): void {
+function begin(tcb: Tcb): void {
   const { first, retransmittedBytes } = tcb.scoreboard;
   tcb.undoMarker = tcb.sndUna;
   tcb.undoRetrans = retransmittedBytes > 0 ? Math.ceil(retransmittedBytes / effectiveMss(tcb)) : NONE;
@@ -28,7 +50,7 @@ export function beginUndo(tcb: Tcb): void {
 }
 
 /** `segments` were sent again. */
-export function noteRetransmission(tcb: Tcb, segments: number, now: number): void {
+function noteRetransmission(tcb: Tcb, segments: number, now: number): void {
   tcb.undoRetrans = Math.max(0, tcb.undoRetrans) + segments;
   if (tcb.retransStamped) return;
   tcb.retransStamped = true;
@@ -36,7 +58,7 @@ export function noteRetransmission(tcb: Tcb, segments: number, now: number): voi
 }
 
 /** The acknowledgment may show that the reduction was for nothing. Returns whether it did: recovery is over then. */
-export function tryUndo(tcb: Tcb, segment: Segment, acked: number, now: number): boolean {
+function undone(tcb: Tcb, segment: Segment, acked: number, now: number): boolean {
   // Nothing was reduced, or a mark has told of congestion since.
   if (tcb.priorCwnd === 0) return false;
   const { counters } = tcb.env;
@@ -68,7 +90,7 @@ function answersOriginal(tcb: Tcb, segment: Segment): boolean {
 }
 
 /** RFC 4015 §3.2: cwnd and ssthresh as before, nothing is taken as lost, and sending goes on with what is new. */
-export function revert(tcb: Tcb): void {
+function revert(tcb: Tcb): void {
   undoReduction(tcb);
   // The answer to an original may have passed for one to the retransmission.
   if (tcb.recovery === 'timeout') tcb.rack.forget();
