@@ -1,9 +1,13 @@
 import type { Addresses } from '../ip/addresses.ts';
+import { AccEcn } from '../tcp/accecn.ts';
+import { noteLimit } from '../tcp/chrono.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import { ALL_CONGESTION, type MoreCongestion } from '../tcp/congestion/algorithms.ts';
 import { DormantTcbs } from '../tcp/dormant.ts';
 import type { Environment } from '../tcp/environment.ts';
-import * as extensions from '../tcp/extensions.ts';
+import type { Extensions } from '../tcp/extensions.ts';
+import { undo as wholeUndo } from '../tcp/loss/undo.ts';
+import { mtuProbing } from '../tcp/mtu-probe.ts';
 import { SynCookies } from '../tcp/syn-cookie.ts';
 import { Dormancy } from './dormancy.ts';
 import type { Engine } from './engine.ts';
@@ -23,7 +27,7 @@ import { Udp, type UdpHome } from './udp.ts';
 import { Warnings } from './warnings.ts';
 
 /** What a stack can do without. `Stack` has all of it, `LeanStack` what it is given: a bundle for a page has no more than it names. */
-export interface Parts extends extensions.Extensions {
+export interface Parts extends Extensions {
   /** Congestion control beyond Reno and CUBIC. */
   readonly congestion?: MoreCongestion;
   /** Text on SYNs (RFC 7413), of ours and of our peers. Without, options that ask for it do nothing. */
@@ -67,13 +71,13 @@ export const fastOpen: Parts = {
 export const synCookies: Parts = { synCookies: (key) => new SynCookies(key) };
 
 /** Accurate ECN feedback (RFC 9768), for `tcp_ecn` from 3. */
-export const accEcn: Parts = extensions.accEcn;
+export const accEcn: Parts = { accEcn: (ecn) => new AccEcn(ecn) };
 
 /** Path MTU discovery by probes (RFC 4821), for `tcp_mtu_probing`. */
-export const mtuProbes: Parts = extensions.mtuProbes;
+export const mtuProbes: Parts = { mtuProbing };
 
 /** Answers to time-outs and losses that turn out to have been none (RFC 3522, RFC 4015, RFC 5682, RFC 3708). */
-export const undo: Parts = extensions.undoing;
+export const undo: Parts = { undo: wholeUndo };
 
 /** UDP sockets. */
 export const udp: Parts = { udp: (home) => new Udp(home) };
@@ -100,25 +104,10 @@ export const icmp: Parts = { icmp: (addresses, counters, host) => new IcmpAnswer
 export const fragments: Parts = { fragments: (counters, answers) => new Fragments(counters, answers) };
 
 /** What `ss` and `getsockopt(TCP_INFO)` tell. */
-export const inspection: Parts = { inspection: wholeInspection, ...extensions.chrono };
+export const inspection: Parts = { inspection: wholeInspection, noteLimit };
 
 /** What an operator should know of. */
 export const warnings: Parts = { warnings: () => new Warnings() };
 
 /** Tables that are as fast with a million connections as with one. */
 export const many: Parts = { tables: manyTables };
-
-export const ALL_PARTS: Parts = {
-  ...extensions.ALL_EXTENSIONS,
-  ...bbr,
-  ...fastOpen,
-  ...synCookies,
-  ...udp,
-  ...dormancy,
-  ...icmp,
-  ...fragments,
-  ...inspection,
-  ...warnings,
-  ...many,
-  ...floodGuard,
-};

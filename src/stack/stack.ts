@@ -15,7 +15,8 @@ import { Input } from './input.ts';
 import { IpCounters } from './ip-counters.ts';
 import { ANY_PORT, Listener } from './listener.ts';
 import { type ConnectionRow, type StackStats, stats } from './netstat.ts';
-import { ALL_PARTS, type Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { ALL_PARTS } from './parts-all.ts';
 import { Port } from './port.ts';
 import { EphemeralPorts } from './ports.ts';
 import {

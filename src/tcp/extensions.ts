@@ -16,9 +16,4 @@ export interface Extensions {
   readonly noteLimit?: (tcb: Tcb, now: number) => void;
 }
 
-export const accEcn: Extensions = { accEcn: (ecn) => new AccEcn(ecn) };
-export const mtuProbes: Extensions = { mtuProbing };
-export const undoing: Extensions = { undo };
-export const chrono: Extensions = { noteLimit };
-
-export const ALL_EXTENSIONS: Extensions = { ...accEcn, ...mtuProbes, ...undoing, ...chrono };
+export const ALL_EXTENSIONS: Extensions = { accEcn: (ecn) => new AccEcn(ecn), mtuProbing, undo, noteLimit };

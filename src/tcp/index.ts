@@ -9,6 +9,7 @@ export { resetFor } from './events/closed.ts';
 export type { IcmpError } from './events/icmp.ts';
 export { listenVerdict } from './events/listen.ts';
 export { mayReopen } from './events/time-wait.ts';
+export { ALL_EXTENSIONS, type Extensions } from './extensions.ts';
 export { IsnGenerator } from './isn.ts';
 export type { Failure } from './notices.ts';
 export * as notices from './notices.ts';

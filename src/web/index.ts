@@ -1,7 +1,7 @@
 /**
  * `synfin/web`: sockets without Node, as WinterTC's Sockets API has them, on any stack; a host for browsers and a link between them. With the stack itself, so
- * that a page needs no other door: its parts (`synfin/stack` has them) are in a bundle only where they are named. `synfin/web/min` is the same, as one
- * small file.
+ * that a page needs no other door: its parts (`synfin/stack` has them) are in a bundle only where they are named, and given to the stack. `synfin/web/min` is the
+ * same without parts, as one small file.
  */
 export type { Parts } from '../stack/parts.ts';
 export { StackError } from '../stack/socket.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Pair } from '../../src/link/pair.ts';
-import { ALL_PARTS, bbr, dormancy, fragments, icmp, inspection, many, type Parts, udp } from '../../src/stack/parts.ts';
+import { bbr, dormancy, fragments, icmp, inspection, many, type Parts, udp } from '../../src/stack/parts.ts';
+import { ALL_PARTS } from '../../src/stack/parts-all.ts';
 import type { TcpSocket } from '../../src/stack/socket.ts';
 import { LeanStack } from '../../src/stack/stack.ts';
 import { linux } from '../../src/tcp/config.ts';
