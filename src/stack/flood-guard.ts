@@ -14,8 +14,9 @@ const SECOND = 1_000_000;
 /** A time so long ago that nobody was proven then, s. */
 const NOBODY = -(2 ** 31);
 
-/** Of SYNs from nobody known, one in so many is answered however far behind we are; and the first of a second from a network, of so many that are told apart. */
+/** Of SYNs from nobody known, one in so many is answered however far behind we are; and the first few of a second from a network, of so many that are told apart. */
 const ALWAYS = 16;
+const SHARE = 4;
 const NETWORKS = 16_384;
 
 const TCP_HEADER = 20;
@@ -28,7 +29,7 @@ const FLAGS_BUT_ECN = 0x3f;
  * Who gets in while SYNs come faster than they can be answered. To read a SYN is cheap, to answer it is not; and where too little is read, the device's
  * queue loses whatever comes: the ACKs of handshakes and the text of connections, too. So a listener whose SYN queue is full does not answer all SYNs
  * while the device is behind: peers that completed a handshake lately are answered always (Linux's `tcp_peer_is_proven` spares those), others
- * when the queue has been emptied, and meanwhile once a second for each network (/24, /48), so that one that sends very many takes nothing from the others,
+ * when the queue has been emptied, and meanwhile four a second from each network (/24, /48), so that one that sends very many takes nothing from the others,
  * and one in sixteen. Whoever is not answered tries again.
  *
  * Peers and networks are kept as keyed hashes: nobody outside can aim at a place, or find out who is known. Of a peer's IPv6 address the first 64 bits count, as
@@ -42,8 +43,8 @@ export class FloodGuard {
   /** Hashes, and when they were proven, s. */
   readonly #peers = new Int32Array(SETS * WAYS);
   readonly #times = new Int32Array(SETS * WAYS).fill(NOBODY);
-  /** In which second, modulo 256, somebody of a network was answered while we were behind. */
-  readonly #networks = new Uint8Array(NETWORKS);
+  /** How many of a network asked in a second while we were behind, to 255; and in which second, modulo 256, in the high byte. */
+  readonly #networks = new Uint16Array(NETWORKS);
   #unknown = 0;
   /** Whose SYN queue was found full last, and by a SYN to which address. */
   #flooded: Listener | null = null;
@@ -132,13 +133,15 @@ export class FloodGuard {
     return this.#unknown === 0;
   }
 
-  /** Whether nobody of the network was answered in this second. */
+  /** Whether it is one of the first of its network in this second. */
   #isFirst(family: 4 | 6, w0: number, w1: number, w3: number, now: number): boolean {
     const hash = family === 4 ? this.#hash.of3(-4, w3 >>> 8, 0) : this.#hash.of3(-6, w0, w1 >>> 16);
-    const second = Math.floor(now / SECOND) & 0xff;
-    const first = this.#networks[hash & (NETWORKS - 1)] !== second;
-    this.#networks[hash & (NETWORKS - 1)] = second;
-    return first;
+    const at = hash & (NETWORKS - 1);
+    const second = (Math.floor(now / SECOND) & 0xff) << 8;
+    const known = this.#networks[at]!;
+    const before = (known & 0xff00) === second ? known & 0xff : 0;
+    this.#networks[at] = second | Math.min(0xff, before + 1);
+    return before < SHARE;
   }
 
   #hashOf(family: 4 | 6, w0: number, w1: number, w3: number): number {
