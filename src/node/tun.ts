@@ -1,6 +1,7 @@
 import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
 import { Batch } from '../stack/batch.ts';
+import { REAL_ZERO } from '../tcp/real.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Arena, ArenaFrame } from './arena.ts';
@@ -182,7 +183,7 @@ export class TunDevice implements Device {
   #incoming: ArenaFrame;
   /** Prepared frames that are to leave together, in order; since when; and whether the end of the turns that wait now is arranged for. */
   readonly #waiting = new Batch<ArenaFrame>();
-  #waitingSince = 0;
+  #waitingSince = REAL_ZERO;
   #arranged = false;
   /** A batch is being read and answered. */
   #reading = false;
