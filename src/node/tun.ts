@@ -53,7 +53,7 @@ const BATCH_BYTES = 1024 * 1024;
 
 /** Packets up to this long, in bytes, may wait for others, as many as a batch; no longer than for a while, µs. */
 const SHORT = 2048;
-const PATIENCE = 200;
+const PATIENCE = 1000;
 
 /** A second: beyond that one may as well never sleep. µs. */
 const MAX_SPIN = 1_000_000;

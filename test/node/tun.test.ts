@@ -133,7 +133,7 @@ describe('TunDevice.transmit', () => {
     await new Promise<void>((resolve) => {
       turn(() => machine.send(1), undefined);
       turn(() => seen.push([...machine.written]), undefined);
-      turn(() => clock.mockReturnValue(1000.2), undefined);
+      turn(() => clock.mockReturnValue(1001), undefined);
       turn(() => {
         seen.push([...machine.written]);
         machine.send(2);
@@ -160,7 +160,7 @@ describe('TunDevice.transmit', () => {
       flush: () => {
         machine.send(2);
         seen = [...machine.written];
-        machine.now += 200;
+        machine.now += 1000;
         machine.send(3);
         seen.push(-1, ...machine.written);
       },
