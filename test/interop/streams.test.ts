@@ -166,5 +166,8 @@ describeWith({ tun: true }, 'streams between the kernel and us', () => {
 
 /** A FIN that was sent again because its ACK was slow is one FIN. */
 function marks(all: readonly string[]): string[] {
-  return [...new Set(all)];
+  const once = [...new Set(all)];
+  // Where the machine is late, a FIN goes twice, and TIME-WAIT acknowledges it twice: the second time to nobody any more.
+  const twice = all.indexOf('> F.') !== all.lastIndexOf('> F.');
+  return twice && once.at(-1) === '> R' ? once.slice(0, -1) : once;
 }
