@@ -286,24 +286,27 @@ export const ROWS = {
       flooded.catch(() => {});
       await flood.says('begin');
       const before = residentBytes(server.pid);
+      // V8 compiles, and touches its nursery for the first time: what comes after that is the flood's.
+      const begun = sleep(500).then(() => residentBytes(server.pid));
       const connects = client([PEER, 'connect', 'ADDRESS', '0.5', '1', String(CONNECTS)]);
       const watch = new CpuWatch(server.pid, flood.pid, connects.pid);
       const result = await connects.result(15_000);
       const { foreign } = watch.end();
-      const grown = residentBytes(server.pid) - before;
+      const after = residentBytes(server.pid);
       const { sent, seconds } = await flooded;
       const figures = {
         'completed of 100': (result.completed / result.attempts) * 100,
         'p50 ms': result.p50 / 1000,
         'p99 ms': result.p99 / 1000,
         'SYN/s sent': sent / seconds,
-        'MiB grown': grown / 2 ** 20,
+        'MiB, first 0.5 s': ((await begun) - before) / 2 ** 20,
+        'MiB, then': (after - (await begun)) / 2 ** 20,
       };
       return { figures, foreign };
     },
     targets: [
       { figure: 'completed of 100', against: null, bound: 100 },
-      { figure: 'MiB grown', against: null, bound: 8, least: false },
+      { figure: 'MiB, then', against: null, bound: 4, least: false },
     ],
   }),
   'memory-stream': inMemory(

@@ -146,7 +146,7 @@ function program(finish: (status: number) => void): Command {
     .option('--list', 'the rows, their contenders and targets, and what is missing here')
     .option('--rounds <number>', 'clean rounds for each row', between(1, 100), 5)
     .option('--seconds <number>', 'length of a sample', between(0.1, 60), 2)
-    .option('--warm <number>', 'seconds before it', between(0, 60), 0.5)
+    .option('--warm <number>', 'seconds before it', between(0, 60), 3)
     .option('--foreign <cores>', 'what other processes may take in a clean round', between(0, 64), 0.35)
     .option('--against <directory>', 'another build of ours (its dist) as a contender')
     .option('--only', 'ours alone')
