@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Failure, firstLine } from './failure.ts';
+import { firstLine } from '../node/file-trouble.ts';
+import { Failure } from './failure.ts';
 
 export interface BenchOptions {
   readonly rounds: number;

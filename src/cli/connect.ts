@@ -1,11 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import { pipeline } from 'node:stream/promises';
+import { firstLine } from '../node/file-trouble.ts';
 import { createNet } from '../node/net/create-net.ts';
 import { Ladder } from '../trace/ladder.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { IpAddress } from '../wire/address.ts';
 import { authority } from './demo/machine.ts';
-import { Failure, firstLine } from './failure.ts';
+import { Failure } from './failure.ts';
 import { LadderScreen } from './screen.ts';
 import { terminal } from './terminal.ts';
 import { openTunStack } from './tun-stack.ts';

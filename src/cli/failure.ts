@@ -1,5 +1,3 @@
-import { dirname } from 'node:path';
-
 /** Something that whoever runs the command can mend: one line that says what is wrong and what to do. */
 export class Failure extends Error {
   /** 1: the thing itself failed; 2: it was asked for in a way that makes no sense. */
@@ -10,31 +8,4 @@ export class Failure extends Error {
     this.name = 'Failure';
     this.status = status;
   }
-}
-
-/** What keeps a file from being read or written, and what to do, where that can be said. */
-export function fileTrouble(doing: 'read' | 'write', path: string, error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return doing === 'read' ? 'there is no such file' : `there is no folder ${dirname(path)}; make it first`;
-    case 'EACCES':
-    case 'EPERM':
-      return doing === 'read' ? 'you may not read it' : 'you may not write there; choose another place';
-    case 'EROFS':
-      return 'the file system is read-only; choose another place';
-    case 'EISDIR':
-      return doing === 'read' ? 'it is a folder' : 'it is a folder; name a file in it';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'the disk is full';
-    default:
-      return firstLine(error);
-  }
-}
-
-/** The first line of what an error says. */
-export function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.trim().split('\n', 1)[0]!;
 }

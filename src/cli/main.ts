@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { fileTrouble, firstLine } from '../node/file-trouble.ts';
 import { TunError } from '../node/tun-error.ts';
 import { StackError } from '../stack/socket.ts';
 import { profiles } from '../tcp/profiles.ts';
 import { type BenchOptions, bench } from './bench.ts';
 import { type ConnectCommandOptions, connect } from './connect.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { Failure, fileTrouble, firstLine } from './failure.ts';
+import { Failure } from './failure.ts';
 import { PEERS } from './linux/play.ts';
 import { type PacketdrillOptions, packetdrill } from './packetdrill.ts';
 import { type ScenarioOptions, scenario } from './scenario.ts';

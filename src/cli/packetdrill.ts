@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import { fileTrouble } from '../node/file-trouble.ts';
 import { junit } from '../packetdrill/junit.ts';
 import { printable } from '../packetdrill/lexer.ts';
 import { PROFILES } from '../packetdrill/profiles.ts';
 import { board, type Entry, groupOf, judge, type Mode, type Result, readList } from '../packetdrill/suite.ts';
 import type { Paint } from '../trace/paint.ts';
-import { Failure, fileTrouble } from './failure.ts';
+import { Failure } from './failure.ts';
 import { terminal } from './terminal.ts';
 
 export interface PacketdrillOptions {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { CHECKSUM_COMPLETE } from '../link/device.ts';
+import { fileTrouble, firstLine } from '../node/file-trouble.ts';
 import { settled } from '../node/testing/virtual-globals.ts';
 import { completeChecksum, copyFrame } from '../sim/packet.ts';
 import { findScenario, SCENARIOS } from '../sim/scenarios/catalogue.ts';
@@ -13,7 +14,7 @@ import { Ladder } from '../trace/ladder.ts';
 import { noPaint, type Paint, textWidth, wrapText } from '../trace/paint.ts';
 import { laddersSvg } from '../trace/svg.ts';
 import { PcapngWriter } from '../wire/pcapng.ts';
-import { Failure, fileTrouble, firstLine } from './failure.ts';
+import { Failure } from './failure.ts';
 import { ownNamespace } from './linux/peer.ts';
 import { linuxSide, type PeerName, playWithLinux } from './linux/play.ts';
 import { isScenarioFile, playFile } from './scenario-file.ts';

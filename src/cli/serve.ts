@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { fileTrouble } from '../node/file-trouble.ts';
 import { enterNamespace, isReexecuted, reexecInNamespace } from '../node/netns.ts';
 import { TunError } from '../node/tun.ts';
 import { makeSeats, type Seat, transferOf } from '../node/workers.ts';
@@ -8,7 +9,7 @@ import { Ladder } from '../trace/ladder.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { authority } from './demo/machine.ts';
 import { makePage } from './demo/page.ts';
-import { Failure, fileTrouble } from './failure.ts';
+import { Failure } from './failure.ts';
 import { LadderScreen } from './screen.ts';
 import { servePage } from './serve-page.ts';
 import type { FromWorker, ServeWorker } from './serve-worker.ts';

@@ -1,5 +1,4 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { CHECKSUM_PARTIAL, type Frame } from '../link/device.ts';
 import type { Direction, Observer } from '../link/tee.ts';
 import { put16 } from '../wire/bytes.ts';
@@ -10,6 +9,7 @@ import { parseIp } from '../wire/ip.ts';
 import { IpHeader, MAX_PACKET, TCP, TRUST_CHECKSUM, UDP } from '../wire/ip-header.ts';
 import { type PcapngOptions, PcapngWriter } from '../wire/pcapng.ts';
 import { TCP_CHECKSUM } from '../wire/tcp.ts';
+import { fileTrouble } from './file-trouble.ts';
 import { afterPoll, EPOCH } from './host.ts';
 
 const UDP_CHECKSUM = 6;
@@ -202,22 +202,12 @@ export function readCaptureFile(path: string): Capture {
 }
 
 function explain(doing: 'read' | 'write', path: string, error: unknown): CaptureFileError {
-  const { code = 'EIO', message } = error as NodeJS.ErrnoException;
-  return new CaptureFileError(path, code, `cannot ${doing} ${path}: ${reason(doing, path, code, message)}`);
+  const { code = 'EIO' } = error as NodeJS.ErrnoException;
+  return new CaptureFileError(path, code, `cannot ${doing} ${path}: ${reason(doing, path, code, error)}`);
 }
 
-function reason(doing: 'read' | 'write', path: string, code: string, message: string): string {
+function reason(doing: 'read' | 'write', path: string, code: string, error: unknown): string {
   switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return doing === 'read' ? 'there is no such file' : `there is no folder ${dirname(path)}; make it first`;
-    case 'EACCES':
-    case 'EPERM':
-      return doing === 'read' ? 'you may not read it' : 'you may not write there; choose another place';
-    case 'EROFS':
-      return 'the file system is read-only; choose another place';
-    case 'EISDIR':
-      return 'it is a folder; name a file in it';
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
@@ -225,7 +215,7 @@ function reason(doing: 'read' | 'write', path: string, code: string, message: st
     case 'ERR_FS_FILE_TOO_LARGE':
       return 'it has more than 2 GiB; cut it first (editcap -c)';
     default:
-      return message.split('\n', 1)[0]!;
+      return fileTrouble(doing, path, error);
   }
 }
 

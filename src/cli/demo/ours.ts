@@ -1,8 +1,9 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { firstLine } from '../../node/file-trouble.ts';
 import { createNet, type Net } from '../../node/net/create-net.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { Failure, firstLine } from '../failure.ts';
+import { Failure } from '../failure.ts';
 import { authority, type Machine, type Serving } from './machine.ts';
 import { type Fetched, type Page, Receipt } from './page.ts';
 
