@@ -1,13 +1,10 @@
 // How many segments a second the simulator carries from one full stack to another, on one core: `npm run bench:sim -- [SECONDS]`. The streams are
 // read and written by callbacks; each segment is built, sent, delayed, delivered, parsed and processed.
 import { Network } from '../dist/sim/index.js';
-import { readArguments } from '../scripts/command-line.mjs';
+import { readArguments, refuse } from '../scripts/command-line.mjs';
 
 const [seconds = 5] = readArguments(import.meta.url, {}, true).positionals.map(Number);
-if (!(seconds > 0)) {
-  console.error('sim.mjs: SECONDS is a number above 0');
-  process.exit(2);
-}
+if (!(seconds > 0)) refuse('SECONDS is a number above 0');
 const GOAL = 300_000;
 
 const rows = [

@@ -2,9 +2,12 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compiled, run } from './interop/support/child.ts';
-import { missing } from './interop/support/needs.ts';
+import { describeWith } from './interop/support/needs.ts';
 
 const folder = fileURLToPath(new URL('../examples/', import.meta.url));
+
+/** The one that needs a TUN device. */
+const KERNEL = 'kernel.mjs';
 
 /** What each says. */
 const SAYS: Readonly<Record<string, string | RegExp>> = {
@@ -20,7 +23,7 @@ client: 5 words, and I am readOnly
 `,
   'http-server.mjs': 'you asked for /page\n',
   'https.mjs': 'hello over TLSv1.3\n',
-  'kernel.mjs': `ours: the kernel is at 10.9.0.1
+  [KERNEL]: `ours: the kernel is at 10.9.0.1
 ours: we agreed on timestamps, sack, wscale and segments of 1448 bytes
 kernel: heard "hello kernel"
 `,
@@ -44,11 +47,8 @@ describe('examples', () => {
 
   it('are ten, and each is run', () => expect(names).toEqual(Object.keys(SAYS)));
 
-  const trouble = missing({ tun: true });
-  for (const name of names) {
-    const test = name === 'kernel.mjs' && trouble !== undefined ? it.skip : it;
-    const why = test === it.skip ? ` (skipped: ${trouble})` : '';
-    test(`${name} says what it should, and ends${why}`, async () => {
+  const says = (name: string) =>
+    it(`${name} says what it should, and ends`, async () => {
       const args = [...(name.includes('.test.') ? ['--test'] : []), `${folder}${name}`];
       const { stdout, stderr, status } = await run(process.execPath, args, { timeout: 30_000 });
       expect([stderr, status]).toEqual(['', 0]);
@@ -56,5 +56,7 @@ describe('examples', () => {
       if (typeof expected === 'string') expect(stdout).toBe(expected);
       else expect(stdout).toMatch(expected);
     });
-  }
+
+  for (const name of names.filter((name) => name !== KERNEL)) says(name);
+  describeWith({ tun: true }, 'with the kernel', () => says(KERNEL));
 });

@@ -84,15 +84,12 @@ export class LeanStack {
   #udp: Udp | null = null;
   #closed = false;
 
-  readonly #parts: Parts;
-
   constructor({ host, config = linux, trace = null, loopback = true, parts = {} }: LeanStackOptions) {
     // To find out now whether there is one.
     createCongestion(config.tcp_congestion_control, parts.congestion);
     this.host = host;
     this.config = config;
     this.#engine = new Engine(host, config, trace, parts);
-    this.#parts = parts;
     this.#input = new Input(this.#engine, this.#addresses, this.ipCounters, parts);
     const key = new Uint8Array(16);
     host.random(key);
@@ -170,7 +167,7 @@ export class LeanStack {
     const { address: asked, family, port = 0, backlog = DEFAULT_BACKLOG } = options;
     this.#mustBeOpen();
     if (port !== 'any') checkPort(port);
-    checkTcpOptions(options, congestionNames(this.#parts.congestion));
+    checkTcpOptions(options, congestionNames(this.#engine.parts.congestion));
     const address = asked === undefined || asked.isUnspecified ? null : asked;
     const only = address === null ? (family ?? (asked?.family === 4 ? 4 : null)) : address.family;
     if (address !== null && !this.#addresses.has(address)) {
@@ -210,7 +207,7 @@ export class LeanStack {
   connect(options: ConnectOptions): TcpSocket {
     const { remotePort, localPort = 0 } = options;
     this.#mustBeOpen();
-    if (options.options !== undefined) checkTcpOptions(options.options, congestionNames(this.#parts.congestion));
+    if (options.options !== undefined) checkTcpOptions(options.options, congestionNames(this.#engine.parts.congestion));
     checkPort(localPort);
     checkPort(remotePort);
     // RFC 1122 §3.2.1.3: "this host"; as everywhere, it means the loopback address.
@@ -249,10 +246,8 @@ export class LeanStack {
   bind(options: BindOptions = {}): UdpSocket {
     this.#mustBeOpen();
     checkPort(options.port ?? 0);
-    this.#udp ??= partOf(
-      this.#parts.udp,
-      'udp',
-    )({
+    const udp = partOf(this.#engine.parts.udp, 'udp');
+    this.#udp ??= udp({
       addresses: this.#addresses,
       ephemeral: this.#ephemeral,
       ttl: this.config.ip_default_ttl,
@@ -270,7 +265,7 @@ export class LeanStack {
 
   /** Every connection and listener, in the columns of `ss`. */
   connections(): ConnectionRow[] {
-    return partOf(this.#parts.inspection, 'inspection').rows(this.#engine);
+    return partOf(this.#engine.parts.inspection, 'inspection').rows(this.#engine);
   }
 
   /** How much there is of everything: all zero when all is over. */

@@ -1,17 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { portsWord } from '../../src/stack/demux.ts';
 import { FewHalfOpen, FewTimers, FewTimeWait, FewTuples } from '../../src/stack/few-tables.ts';
 import { HalfOpenTable } from '../../src/stack/half-open.ts';
 import { HalfSipHash } from '../../src/stack/half-siphash.ts';
 import type { Shown } from '../../src/stack/tables.ts';
 import { TimeWaitTable } from '../../src/stack/time-wait.ts';
 import { TimerQueue } from '../../src/stack/timer-queue.ts';
-import type { HalfOpenRecord } from '../../src/tcp/half-open.ts';
-import type { TimeWaitRecord } from '../../src/tcp/time-wait.ts';
 import type { FourTuple } from '../../src/tcp/trace.ts';
 import { IpAddress } from '../../src/wire/address.ts';
-import { seq } from '../../src/wire/seq.ts';
+import { find, halfOpenRecord, timeWaitRecord } from './support/records.ts';
 
 // Each beside its counterpart of `many-tables.ts`, which has tests of its own: whatever is done, both say the same.
 
@@ -25,9 +22,6 @@ const tuple = (n: number, six: boolean): FourTuple => ({
   remoteAddress: six ? new IpAddress(6, n & 1, 0, 0, 0) : IpAddress.v4(n & 1),
   remotePort: n >> 1,
 });
-type Found = { findWords: TimeWaitTable['findWords'] };
-const find = (t: Found, { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): number =>
-  t.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, portsWord(localPort, remotePort));
 const text = (t: FourTuple) => `${t.localAddress} ${t.localPort} ${t.remoteAddress} ${t.remotePort}`;
 
 describe('FewTuples', () => {
@@ -133,25 +127,6 @@ const step = fc.record({
 });
 
 describe('FewHalfOpen', () => {
-  const record = (retransmitAt: number): HalfOpenRecord => ({
-    irs: seq(-5),
-    iss: seq(0x7fffffff),
-    sndWnd: 65_535,
-    sndMss: 1460,
-    sndWindScale: 14,
-    sackOk: true,
-    timestamps: true,
-    tsRecent: -9,
-    tsOffset: 3,
-    ecn: 2,
-    synEcn: 3,
-    retries: 0,
-    retransmitted: false,
-    deferred: false,
-    retransmitAt,
-    lastInvalidAck: Number.NEGATIVE_INFINITY,
-  });
-
   it('does what HalfOpenTable does', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
@@ -172,7 +147,7 @@ describe('FewHalfOpen', () => {
           const fired = tables.map((t) => {
             const id = find(t, tuple(n, six));
             const names: string[] = [];
-            if (what === 'add' && id < 0) t.add(tuple(n, six), record(now + SECOND), n, n & 1, now);
+            if (what === 'add' && id < 0) t.add(tuple(n, six), halfOpenRecord(now + SECOND), n, n & 1, now);
             if (what === 'remove' && id >= 0) t.remove(family, id);
             if (what === 'change' && id >= 0) t.update(family, id, { ...t.read(family, id, 3), deferred: true }, now);
             if (what === 'time') {
@@ -200,18 +175,6 @@ describe('FewHalfOpen', () => {
 });
 
 describe('FewTimeWait', () => {
-  const record = (closeAt: number): TimeWaitRecord => ({
-    sndNxt: seq(-5),
-    rcvNxt: seq(7),
-    rcvWnd: 65_535 << 5,
-    rcvWindScale: 5,
-    timestamps: true,
-    tsRecent: -9,
-    tsOffset: 3,
-    closeAt,
-    lastInvalidAck: Number.NEGATIVE_INFINITY,
-  });
-
   it('does what TimeWaitTable does', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
@@ -230,7 +193,7 @@ describe('FewTimeWait', () => {
             const gone: string[] = [];
             expect(t.has(tuple(n, six))).toBe(id >= 0);
             if (id >= 0) expect(text(t.tuple(family, id))).toBe(text(tuple(n, six)));
-            if (what === 'add' && id < 0) gone.push(`${t.add(tuple(n, six), record(now + 60 * SECOND))}`);
+            if (what === 'add' && id < 0) gone.push(`${t.add(tuple(n, six), timeWaitRecord(now + 60 * SECOND))}`);
             if (what === 'remove' && id >= 0 && n > 10) t.remove(family, id);
             else if (what === 'remove' && id >= 0) t.forget(tuple(n, six));
             if (what === 'change' && id >= 0) t.restart(family, id, now + 60 * SECOND, n);
@@ -248,7 +211,7 @@ describe('FewTimeWait', () => {
 
   it('remembers when it last answered nonsense', () => {
     const few = new FewTimeWait(key, 8);
-    few.add(tuple(1, false), record(60 * SECOND));
+    few.add(tuple(1, false), timeWaitRecord(60 * SECOND));
     const id = find(few, tuple(1, false));
     few.answered(4, id, 5 * SECOND);
     expect(few.record(4, id).lastInvalidAck).toBe(5 * SECOND);

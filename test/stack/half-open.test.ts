@@ -4,38 +4,9 @@ import { HalfOpenTable, retransmissionsIn } from '../../src/stack/half-open.ts';
 import { HalfSipHash } from '../../src/stack/half-siphash.ts';
 import { linux } from '../../src/tcp/config.ts';
 import type { HalfOpenRecord } from '../../src/tcp/half-open.ts';
-import type { FourTuple } from '../../src/tcp/trace.ts';
-import { IpAddress } from '../../src/wire/address.ts';
-import { seq } from '../../src/wire/seq.ts';
+import { find, halfOpenRecord, tuple } from './support/records.ts';
 
 const hash = new HalfSipHash(Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
-const tuple = (n: number, six = false): FourTuple => ({
-  localAddress: IpAddress.parse(six ? 'fd00::1' : '10.0.0.1')!,
-  localPort: 80,
-  remoteAddress: IpAddress.parse(six ? `fd00::${((n >> 16) + 2).toString(16)}` : `10.0.${n >> 16}.2`)!,
-  remotePort: n & 0xffff,
-});
-const record = (retransmitAt: number, change: Partial<HalfOpenRecord> = {}): HalfOpenRecord => ({
-  irs: seq(-5),
-  iss: seq(0x7fffffff),
-  sndWnd: 65_535,
-  sndMss: 1460,
-  sndWindScale: 14,
-  sackOk: true,
-  timestamps: true,
-  tsRecent: -9,
-  tsOffset: 3,
-  ecn: 2,
-  synEcn: 3,
-  retries: 0,
-  retransmitted: false,
-  deferred: false,
-  retransmitAt,
-  lastInvalidAck: Number.NEGATIVE_INFINITY,
-  ...change,
-});
-const find = (t: HalfOpenTable, { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): number =>
-  t.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, (localPort << 16) | remotePort);
 
 describe('HalfOpenTable', () => {
   it('gives back what it was given, at any time of a long life', () => {
@@ -47,7 +18,7 @@ describe('HalfOpenTable', () => {
       ] satisfies Partial<HalfOpenRecord>[]) {
         const t = new HalfOpenTable(hash);
         for (const six of [false, true]) {
-          const given = record(now + 3_000_000, change);
+          const given = halfOpenRecord(now + 3_000_000, change);
           t.add(tuple(5000, six), given, 65_535, 7, now);
           const family = six ? 6 : 4;
           const id = find(t, tuple(5000, six));
@@ -63,7 +34,7 @@ describe('HalfOpenTable', () => {
   it('knows when nonsense was last answered, to a thirtieth of a second', () => {
     const t = new HalfOpenTable(hash);
     for (let now = 1_000_000; now < 200_000_000; now += 777_777) {
-      t.add(tuple(1), record(now + 1_000_000, { lastInvalidAck: now - 400_000 }), 0, 0, now);
+      t.add(tuple(1), halfOpenRecord(now + 1_000_000, { lastInvalidAck: now - 400_000 }), 0, 0, now);
       const { lastInvalidAck } = t.read(4, find(t, tuple(1)), 0);
       expect(Math.abs(lastInvalidAck - (now - 400_000))).toBeLessThanOrEqual(62_500);
       t.remove(4, find(t, tuple(1)));
@@ -87,7 +58,7 @@ describe('HalfOpenTable', () => {
           const id = find(t, tuple(n, six));
           expect(id >= 0).toBe(model.has(key));
           if (what === 'add' && id < 0) {
-            t.add(tuple(n, six), record(now + 1_000_000), 0, 0, now);
+            t.add(tuple(n, six), halfOpenRecord(now + 1_000_000), 0, 0, now);
             model.set(key, { due: now + 1_000_000, retries: 0 });
           } else if (what === 'remove' && id >= 0) {
             t.remove(family, id);
@@ -124,7 +95,7 @@ describe('HalfOpenTable', () => {
   it('is small for each of many, and empty when all are gone', () => {
     const t = new HalfOpenTable(hash);
     const empty = t.bytes;
-    for (let i = 0; i < 200_000; i++) t.add(tuple(i), record(1_000_000 + i), 0, 0, i);
+    for (let i = 0; i < 200_000; i++) t.add(tuple(i), halfOpenRecord(1_000_000 + i), 0, 0, i);
     expect(t.bytes / t.count).toBeLessThanOrEqual(64);
     for (const { family, id } of [...t.entries()]) t.remove(family, id);
     expect(t.bytes).toBe(empty);

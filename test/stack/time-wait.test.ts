@@ -2,40 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HalfSipHash } from '../../src/stack/half-siphash.ts';
 import { TimeWaitTable } from '../../src/stack/time-wait.ts';
-import type { TimeWaitRecord } from '../../src/tcp/time-wait.ts';
-import type { FourTuple } from '../../src/tcp/trace.ts';
-import { IpAddress } from '../../src/wire/address.ts';
 import { ACK, FIN, type Segment } from '../../src/wire/segment.ts';
-import { add, seq } from '../../src/wire/seq.ts';
+import { add } from '../../src/wire/seq.ts';
 import { RawPeer } from './support/raw-peer.ts';
+import { find, timeWaitRecord, tuple } from './support/records.ts';
 
 const hash = new HalfSipHash(Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]));
-const tuple = (n: number, six = false): FourTuple => ({
-  localAddress: IpAddress.parse(six ? 'fd00::1' : '10.0.0.1')!,
-  localPort: 80,
-  remoteAddress: IpAddress.parse(six ? `fd00::${((n >> 16) + 2).toString(16)}` : `10.0.${n >> 16}.2`)!,
-  remotePort: n & 0xffff,
-});
-const record = (closeAt: number, change: Partial<TimeWaitRecord> = {}): TimeWaitRecord => ({
-  sndNxt: seq(-5),
-  rcvNxt: seq(7),
-  rcvWnd: 65_535 << 5,
-  rcvWindScale: 5,
-  timestamps: true,
-  tsRecent: -9,
-  tsOffset: 3,
-  closeAt,
-  lastInvalidAck: Number.NEGATIVE_INFINITY,
-  ...change,
-});
-const find = (t: TimeWaitTable, { localAddress: l, remoteAddress: r, localPort, remotePort }: FourTuple): number =>
-  t.findWords(l.family, l.w0, l.w1, l.w2, l.w3, r.w0, r.w1, r.w2, r.w3, (localPort << 16) | remotePort);
 
 describe('TimeWaitTable', () => {
   it('gives back what it was given', () => {
     const t = new TimeWaitTable(hash, 10);
     for (const six of [false, true]) {
-      const given = record(60_000_000);
+      const given = timeWaitRecord(60_000_000);
       expect(t.add(tuple(5000, six), given)).toBe(true);
       const id = find(t, tuple(5000, six));
       expect(t.record(six ? 6 : 4, id, 3, 0)).toEqual(given);
@@ -45,7 +23,7 @@ describe('TimeWaitTable', () => {
 
   it('remembers when it last answered nonsense, to a tick of 31 ms, for a minute; the rest of the record stays', () => {
     const t = new TimeWaitTable(hash, 10);
-    const given = record(60_000_000, { timestamps: true, rcvWindScale: 14, rcvWnd: 0xffff << 14 });
+    const given = timeWaitRecord(60_000_000, { timestamps: true, rcvWindScale: 14, rcvWnd: 0xffff << 14 });
     t.add(tuple(1), given);
     const id = find(t, tuple(1));
     for (const at of [1, 2_000_000, 63_000_000, 64_000_000, 1e12]) {
@@ -60,7 +38,7 @@ describe('TimeWaitTable', () => {
 
   it('takes no more than its limit', () => {
     const t = new TimeWaitTable(hash, 2);
-    expect([1, 2, 3].map((n) => t.add(tuple(n), record(1000)))).toEqual([true, true, false]);
+    expect([1, 2, 3].map((n) => t.add(tuple(n), timeWaitRecord(1000)))).toEqual([true, true, false]);
   });
 
   it('behaves as a map with a queue', () => {
@@ -80,7 +58,7 @@ describe('TimeWaitTable', () => {
           const id = find(t, tuple(n, six));
           expect(id >= 0).toBe(model.has(key));
           if (what === 'add' && id < 0) {
-            t.add(tuple(n, six), record(now + 60_000));
+            t.add(tuple(n, six), timeWaitRecord(now + 60_000));
             model.set(key, now + 60_000);
           } else if (what === 'remove' && id >= 0) {
             t.remove(family, id);
@@ -106,7 +84,7 @@ describe('TimeWaitTable', () => {
 
   it('is small for each of many, and empty when all are gone', () => {
     const t = new TimeWaitTable(hash, 1_000_000);
-    for (let i = 0; i < 500_000; i++) t.add(tuple(i), record(1_000_000 + i));
+    for (let i = 0; i < 500_000; i++) t.add(tuple(i), timeWaitRecord(1_000_000 + i));
     expect(t.bytes / t.count).toBeLessThan(48);
     t.expire(1e9, () => {});
     expect(t.bytes).toBe(128);

@@ -68,6 +68,51 @@ function text(from: number, to: number): { bytes: Uint8Array; offset: number; le
   return { bytes, offset: 3, length: to - from };
 }
 
+/** Reads a buffer in every way, and looks at each byte: of what is shown at once, of what is given away at the end. */
+class Reader {
+  position = 0;
+  readonly #buffer: ReceiveBuffer;
+  readonly #given: { at: number; bytes: Uint8Array }[] = [];
+
+  constructor(buffer: ReceiveBuffer) {
+    this.#buffer = buffer;
+  }
+
+  read(most: number): void {
+    const bytes = this.#buffer.read(most);
+    if (bytes !== null) this.#take(bytes);
+  }
+
+  /** Where the text ends at `end`. */
+  readInto(size: number, end: number): void {
+    const bytes = new Uint8Array(size);
+    const n = this.#buffer.readInto(bytes);
+    expect(n).toBe(Math.min(size, end - this.position));
+    this.#take(bytes.subarray(0, n));
+  }
+
+  /** For `consume`. */
+  readonly shown = (bytes: Uint8Array): void => {
+    check(bytes, this.position, 'shown');
+    this.position += bytes.length;
+  };
+
+  checkGiven(): void {
+    for (const { at, bytes } of this.#given) check(bytes, at, 'given away');
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#given.push({ at: this.position, bytes });
+    this.position += bytes.length;
+  }
+}
+
+function check(bytes: Uint8Array, at: number, what: string): void {
+  for (let k = 0; k < bytes.length; k++) {
+    if (bytes[k] !== byteAt(at + k)) expect.fail(`byte ${at + k}, ${what}`);
+  }
+}
+
 /** What is to be seen of a receive buffer, done the slow way: one entry a position. */
 class Model {
   have = new Set<number>();
@@ -191,41 +236,22 @@ describe('ReceiveBuffer', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
         const buffer = new ReceiveBuffer(recycler(), 1 << 22, 10);
+        const reader = new Reader(buffer);
         let written = 0;
-        let position = 0;
-        const given: { at: number; bytes: Uint8Array }[] = [];
         for (const a of actions) {
           if ('write' in a) {
             write(buffer, 0, written, written + a.write);
             written += a.write;
-          } else if ('read' in a) {
-            const bytes = buffer.read(a.read);
-            if (bytes !== null) {
-              given.push({ at: position, bytes });
-              position += bytes.length;
-            }
-          } else if ('into' in a) {
-            const bytes = new Uint8Array(a.into);
-            const n = buffer.readInto(bytes);
-            expect(n).toBe(Math.min(a.into, written - position));
-            given.push({ at: position, bytes: bytes.subarray(0, n) });
-            position += n;
-          } else {
+          } else if ('read' in a) reader.read(a.read);
+          else if ('into' in a) reader.readInto(a.into, written);
+          else {
             for (let i = 0; i < a.show; i++) {
-              const n = buffer.consume((bytes) => {
-                for (const [k, byte] of bytes.entries())
-                  if (byte !== byteAt(position + k)) expect.fail(`byte ${position + k}`);
-                position += bytes.length;
-              });
-              if (n === 0) expect(position).toBe(written);
+              if (buffer.consume(reader.shown) === 0) expect(reader.position).toBe(written);
             }
           }
-          expect(buffer.readable).toBe(written - position);
+          expect(buffer.readable).toBe(written - reader.position);
         }
-        for (const { at, bytes } of given) {
-          for (const [k, byte] of bytes.entries())
-            if (byte !== byteAt(at + k)) expect.fail(`byte ${at + k}, given away`);
-        }
+        reader.checkGiven();
       }),
       { numRuns: 100 },
     );
@@ -276,22 +302,15 @@ describe('ReceiveBuffer', () => {
       fc.property(fc.array(action, { maxLength: 40 }), fc.boolean(), (actions, clears) => {
         const device = lender(4);
         const buffer = new ReceiveBuffer(device, 1 << 24, 10);
+        const reader = new Reader(buffer);
         let next = 0;
-        let position = 0;
-        const given: { at: number; bytes: Uint8Array }[] = [];
-        const check = (bytes: Uint8Array, at: number, what: string) => {
-          for (let k = 0; k < bytes.length; k++) {
-            if (bytes[k] !== byteAt(at + k)) expect.fail(`byte ${at + k}, ${what}`);
-          }
-        };
         const consumed = (bytes: Uint8Array) => {
           // While it is shown it is nobody else's.
           if (bytes.buffer.byteLength === 65_600) {
             keptSome++;
             expect([...device.out].some((frame) => frame.buffer === bytes.buffer)).toBe(true);
           }
-          check(bytes, position, 'shown');
-          position += bytes.length;
+          reader.shown(bytes);
         };
         const write = (at: number, n: number) => {
           next += Math.max(0, device.arrive(buffer, at, next + at, next + at + n));
@@ -300,25 +319,15 @@ describe('ReceiveBuffer', () => {
         buffer.consume(consumed);
         for (const a of actions) {
           if ('write' in a) write(a.at, a.write);
-          else if ('read' in a) {
-            const bytes = buffer.read(a.read);
-            if (bytes !== null) {
-              given.push({ at: position, bytes });
-              position += bytes.length;
-            }
-          } else if ('into' in a) {
-            const bytes = new Uint8Array(a.into);
-            const n = buffer.readInto(bytes);
-            expect(n).toBe(Math.min(a.into, next - position));
-            given.push({ at: position, bytes: bytes.subarray(0, n) });
-            position += n;
-          } else if ('show' in a) {
+          else if ('read' in a) reader.read(a.read);
+          else if ('into' in a) reader.readInto(a.into, next);
+          else if ('show' in a) {
             for (let i = 0; i < a.show; i++) buffer.consume(consumed);
           } else {
             buffer.leaveFrames();
             expect(device.out.size).toBe(0);
           }
-          expect(buffer.readable).toBe(next - position);
+          expect(buffer.readable).toBe(next - reader.position);
           // What is kept counts in full.
           const text = buffer.readable + buffer.outOfOrder;
           expect(buffer.memory).toBeGreaterThanOrEqual(Math.max(text, device.out.size * 65_600));
@@ -328,7 +337,7 @@ describe('ReceiveBuffer', () => {
         else while (buffer.consume(consumed) > 0);
         expect(device.out.size).toBe(0);
         expect(buffer.memory).toBe(buffer.outOfOrder);
-        for (const { at, bytes } of given) check(bytes, at, 'given away');
+        reader.checkGiven();
       }),
       { numRuns: 100 },
     );

@@ -17,6 +17,7 @@ import {
 import type { TcpHandle } from './handle.ts';
 import { HOME, type Lookup, type LookupAddress } from './home.ts';
 import { kernel } from './kernel.ts';
+import { type Chunk, piece } from './pieces.ts';
 import type { Socket, SocketOptions } from './socket.ts';
 import { checkBoolean, checkDelay, checkFunction, checkNumber, checkPort, checkString } from './validate.ts';
 
@@ -171,10 +172,7 @@ const MOST_EARLY = 65_536;
 function written({ _pendingData: data, _pendingEncoding: encoding }: Socket): Uint8Array | null {
   if (data === null) return null;
   const chunks = Array.isArray(data) ? data : [{ chunk: data, encoding }];
-  const bytes = chunks.map(({ chunk, encoding }) =>
-    typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk,
-  );
-  return Buffer.concat(bytes).subarray(0, MOST_EARLY);
+  return Buffer.concat(chunks.map((chunk) => piece(chunk as Chunk).bytes)).subarray(0, MOST_EARLY);
 }
 
 /** Binds where asked to, and sends the SYN. The error that came at once, or null. */
