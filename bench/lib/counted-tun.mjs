@@ -15,7 +15,7 @@ export async function countedPair({ dist, vnetHeader = true, mtu = 1500, config 
   const host = new CountedHost();
   const system = new CountedSystem();
   const ends = [1, 2].map((n) => {
-    const device = new TunDevice(system, n, `counted${n}`, mtu, vnetHeader, () => host.now(), 0, 0);
+    const device = new TunDevice(system, n, { name: `counted${n}`, mtu, vnetHeader, clock: () => host.now() });
     const stack = new Stack({ host: host.share(), config: { ...linux, ...config } });
     stack.addDevice(device, [{ address: IpAddress.v4(0x0a000000 + n), prefixLength: 8 }]);
     return { device, stack, address: IpAddress.v4(0x0a000000 + n), calls: system.calls[n] };

@@ -7,7 +7,7 @@ export class Frame {
   bytes: Uint8Array;
   /** Where the IP packet starts in `bytes`. */
   offset = 0;
-  /** Length of the IP packet in bytes. */
+  /** Length of the IP packet in bytes. The header of a super-segment of IPv4 beyond 65,535 says 0. */
   length = 0;
   /** One of CHECKSUM_*. */
   checksum = 0;
@@ -45,6 +45,8 @@ export interface Offload {
   readonly checksum: boolean;
   /** Largest IP packet with `gsoSize` > 0 that it accepts, in bytes; 0 where it segments nothing. */
   readonly maxGso: number;
+  /** The same for IPv4, where that is more: beyond 65,535 the header says that the packet has no length (Linux's `gso_ipv4_max_size`, "BIG TCP"). */
+  readonly maxGsoIpv4?: number;
 }
 
 /** Who receives what a device reads. Device and sink never throw at each other for a frame's content. */

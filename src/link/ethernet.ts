@@ -81,8 +81,9 @@ export class Ethernet implements Device {
     }
     this.name = wire.name;
     this.mtu = wire.mtu - ETHERNET_HEADER;
-    const { checksum, maxGso } = wire.offload;
-    this.offload = { checksum, maxGso: Math.max(0, maxGso - ETHERNET_HEADER) };
+    const { checksum, maxGso, maxGsoIpv4 = maxGso } = wire.offload;
+    const room = (frame: number): number => Math.max(0, frame - ETHERNET_HEADER);
+    this.offload = { checksum, maxGso: room(maxGso), maxGsoIpv4: room(maxGsoIpv4) };
     this.#wire = wire;
     this.#host = host;
     this.#gateways = gateways;

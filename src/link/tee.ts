@@ -19,7 +19,9 @@ export class Tee implements Device {
   constructor(inner: Device, observer: Observer, clock: () => number) {
     this.name = inner.name;
     this.mtu = inner.mtu;
-    this.offload = inner.offload;
+    // What is shown is a packet that can say how long it is: what reads captures wants that.
+    const { checksum, maxGso } = inner.offload;
+    this.offload = { checksum, maxGso };
     this.#inner = inner;
     this.#observer = observer;
     this.#clock = clock;

@@ -12,9 +12,6 @@ const PAGE = 4096;
  */
 const IN_PAGE = 2048 + 12;
 
-/** Whole pages, so that every slot starts alike: 17, for headroom and the longest packet. */
-const STRIDE = Math.ceil((HEADROOM + MAX_PACKET) / PAGE) * PAGE;
-
 /** Frames that receivers keep at once, of one device. Beyond that they copy. */
 const MOST_KEPT = 32;
 
@@ -62,20 +59,23 @@ export class ArenaFrame extends Frame {
 }
 
 /**
- * Frames of one size, for packets of up to 65535 bytes, in memory that never moves. What is not touched costs no memory. The one that came back
+ * Frames of one size, for packets of up to `size` bytes, in memory that never moves. What is not touched costs no memory. The one that came back
  * last is the next to go: the processor has it at hand. Where all slots are lent out (a receiver that keeps frames), another block of as many is added.
  */
 export class Arena {
   readonly #ffi: Ffi;
   readonly #slots: number;
+  readonly #size: number;
   readonly #free: ArenaFrame[] = [];
   #outstanding = 0;
   /** Frames that receivers keep. */
   kept = 0;
 
-  constructor(ffi: Ffi, slots: number) {
+  /** `size`: bytes; where not given, of the longest packet there is. */
+  constructor(ffi: Ffi, slots: number, size = MAX_PACKET) {
     this.#ffi = ffi;
     this.#slots = slots;
+    this.#size = size;
     this.#grow();
   }
 
@@ -85,7 +85,7 @@ export class Arena {
   }
 
   take(length: number): ArenaFrame {
-    if (!(length >= 0 && length <= MAX_PACKET)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
+    if (!(length >= 0 && length <= this.#size)) throw new RangeError(`no frame holds a packet of ${length} bytes`);
     if (this.#free.length === 0) this.#grow();
     const frame = this.#free.pop()!;
     frame.use = LENT;
@@ -99,7 +99,7 @@ export class Arena {
 
   /** One to read into, which a receiver may keep. */
   takeIncoming(): ArenaFrame {
-    const frame = this.take(MAX_PACKET);
+    const frame = this.take(0);
     frame.use = INCOMING;
     return frame;
   }
@@ -114,12 +114,15 @@ export class Arena {
   }
 
   #grow(): void {
-    const memory = frameMemory(2 * PAGE + this.#slots * STRIDE);
+    const length = HEADROOM + this.#size;
+    // Whole pages, so that every slot starts alike.
+    const stride = Math.ceil(length / PAGE) * PAGE;
+    const memory = frameMemory(2 * PAGE + this.#slots * stride);
     const base = this.#ffi.address(memory.buffer as ArrayBuffer) + memory.byteOffset;
     const first = (PAGE - (base % PAGE)) % PAGE;
     for (let i = this.#slots - 1; i >= 0; i--) {
-      const at = first + IN_PAGE + i * STRIDE;
-      this.#free.push(new ArenaFrame(this, memory.subarray(at, at + HEADROOM + MAX_PACKET), base + at));
+      const at = first + IN_PAGE + i * stride;
+      this.#free.push(new ArenaFrame(this, memory.subarray(at, at + length), base + at));
     }
   }
 }

@@ -1,18 +1,13 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { completeChecksum } from '../link/complete.ts';
 import { CHECKSUM_PARTIAL, type Frame } from '../link/device.ts';
 import type { Direction, Observer } from '../link/tee.ts';
-import { put16 } from '../wire/bytes.ts';
 import { readCapture } from '../wire/capture.ts';
 import type { Capture } from '../wire/capture-frame.ts';
-import { finish, sum } from '../wire/checksum.ts';
-import { parseIp } from '../wire/ip.ts';
-import { IpHeader, MAX_PACKET, TCP, TRUST_CHECKSUM, UDP } from '../wire/ip-header.ts';
+import { MAX_PACKET } from '../wire/ip-header.ts';
 import { type PcapngOptions, PcapngWriter } from '../wire/pcapng.ts';
-import { TCP_CHECKSUM } from '../wire/tcp.ts';
 import { fileTrouble } from './file-trouble.ts';
 import { afterPoll, EPOCH } from './host.ts';
-
-const UDP_CHECKSUM = 6;
 
 /** Bytes that are gathered at most before they are written: one frame may go beyond it. */
 const GATHERED = 256 * 1024;
@@ -61,7 +56,6 @@ export class CaptureFile {
   readonly #writer: PcapngWriter;
   readonly #epoch: number;
   readonly #onError: ((error: CaptureFileError) => void) | undefined;
-  readonly #ip = new IpHeader();
   /** Of one frame, whose checksum is to be completed. */
   #scratch: Uint8Array | undefined;
   #fd: number;
@@ -168,16 +162,8 @@ export class CaptureFile {
   #completed(frame: Frame): { bytes: Uint8Array; offset: number } {
     this.#scratch ??= new Uint8Array(MAX_PACKET);
     const bytes = this.#scratch;
-    const ip = this.#ip;
     bytes.set(frame.bytes.subarray(frame.offset, frame.offset + frame.length));
-    if (parseIp(bytes, 0, frame.length, ip, TRUST_CHECKSUM) === null && !ip.isFragment) {
-      const field = ip.protocol === TCP ? TCP_CHECKSUM : ip.protocol === UDP ? UDP_CHECKSUM : -1;
-      if (field >= 0 && field + 2 <= ip.payloadLength) {
-        const value = finish(sum(bytes, ip.payloadOffset, ip.payloadLength));
-        // A UDP checksum of zero says that there is none (RFC 768).
-        put16(bytes, ip.payloadOffset + field, value === 0 && ip.protocol === UDP ? 0xffff : value);
-      }
-    }
+    completeChecksum(bytes, 0, frame.length);
     return { bytes, offset: 0 };
   }
 }

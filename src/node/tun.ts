@@ -1,5 +1,7 @@
+import { release } from 'node:os';
 import type { Device, Frame, FrameSink, Offload } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
+import { Segmentation } from '../link/segmentation.ts';
 import { Batch } from '../stack/batch.ts';
 import { REAL_ZERO } from '../tcp/real.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
@@ -67,6 +69,14 @@ const LOOKS = 16;
 /** Frames of the arena: one is being read, the stack builds a few at a time. */
 const SLOTS = 16;
 
+/**
+ * `gsoIpv4MaxSize` at most, in bytes, and from which Linux on: 6.3 reads packets without a length, 6.6 takes memory for a frame in pieces of more than a page.
+ * Such a frame is built, written and free again: hardly ever are there two.
+ */
+const BIG_PACKET = 256 * 1024;
+const BIG_SINCE = [6, 6] as const;
+const BIG_SLOTS = 2;
+
 export interface TunOptions {
   /** The interface's name; `%d` in it stands for the first free number. `synfin%d` where not given. */
   readonly name?: string;
@@ -83,6 +93,11 @@ export interface TunOptions {
    * factor of nine and more. False for a TUN device as the simplest program uses it.
    */
   readonly vnetHeader?: boolean;
+  /**
+   * Linux's `gso_ipv4_max_size`: the longest run of segments of IPv4 that is given to the kernel in one piece, with its headers, 65535 … 262144 bytes. Beyond 65535
+   * ("BIG TCP") the packet says that it has no length. 262144 with Linux 6.6 or later, else 65535, where not given. Without `vnetHeader` there are no such runs.
+   */
+  readonly gsoIpv4MaxSize?: number;
   /**
    * The interface has several queues, each opened by name, the first one with the addresses: a thread each (`synfin/link` has `Shard`). The kernel
    * chooses the queue by flow. False where not given.
@@ -121,6 +136,7 @@ export function openTap(options: TunOptions = {}): TunDevice {
 /** `linkHeader`: bytes before the IP packet, 0 or 14. */
 function openInterface(options: TunOptions, linkHeader: number): TunDevice {
   const { name = 'synfin%d', mtu = 1500, queueLength = 10_000, vnetHeader = true, spin = 0 } = options;
+  const { gsoIpv4MaxSize = isSince(release(), BIG_SINCE) ? BIG_PACKET : MAX_PACKET } = options;
   const kind =
     (linkHeader > 0 ? IFF_TAP : IFF_TUN) |
     IFF_NO_PI |
@@ -129,6 +145,9 @@ function openInterface(options: TunOptions, linkHeader: number): TunDevice {
   checkName(name);
   if (!(spin >= 0 && spin <= MAX_SPIN)) throw new RangeError(`spin ${spin}: 0 … ${MAX_SPIN} µs`);
   if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= MAX_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
+  if (!(Number.isInteger(gsoIpv4MaxSize) && gsoIpv4MaxSize >= MAX_PACKET && gsoIpv4MaxSize <= BIG_PACKET)) {
+    throw new RangeError(`gsoIpv4MaxSize ${gsoIpv4MaxSize}: ${MAX_PACKET} … ${BIG_PACKET}`);
+  }
   const addresses = (options.addresses ?? []).map(parsePrefix);
   const routes = (options.routes ?? []).map(parsePrefix);
   const system = ffi();
@@ -148,11 +167,34 @@ function openInterface(options: TunOptions, linkHeader: number): TunDevice {
     for (const route of routes) link.addRoute(route);
     link.awaitRunning(CARRIER_PATIENCE);
     const clock = options.clock ?? defaultClock();
-    return new TunDevice(system, fd, link.name, leave ? link.mtu() : mtu, vnetHeader, clock, spin, linkHeader);
+    return new TunDevice(system, fd, {
+      name: link.name,
+      mtu: leave ? link.mtu() : mtu,
+      vnetHeader,
+      clock,
+      spin,
+      linkHeader,
+      gsoIpv4MaxSize,
+    });
   } catch (error) {
     system.close(fd);
     throw error;
   }
+}
+
+/** How a descriptor was set up. */
+export interface TunSetup {
+  readonly name: string;
+  readonly mtu: number;
+  readonly vnetHeader: boolean;
+  /** µs, monotonic. */
+  readonly clock: () => number;
+  /** µs; 0 where not given. */
+  readonly spin?: number;
+  /** Bytes before the IP packet: 0, where not given, or 14. */
+  readonly linkHeader?: number;
+  /** 65535 where not given. */
+  readonly gsoIpv4MaxSize?: number;
 }
 
 /** A TUN or TAP device: the kernel on the other side, one `read` or `write` for each frame or run of segments. Made by `openTun`, `openTap`. */
@@ -179,6 +221,9 @@ export class TunDevice implements Device {
   #spinning = false;
   #spinUntil = 0;
   readonly #arena: Arena;
+  /** For super-segments that the arena has no room for, once there is one. */
+  #bigArena: Arena | null = null;
+  readonly #segmentation = new Segmentation();
   /** The one that is read into next. */
   #incoming: ArenaFrame;
   /** Prepared frames that are to leave together, in order; since when; and whether the end of the turns that wait now is arranged for. */
@@ -193,25 +238,21 @@ export class TunDevice implements Device {
   #closed = false;
 
   /** Takes over a descriptor of an interface that is set up, non-blocking. */
-  constructor(
-    system: Ffi,
-    fd: number,
-    name: string,
-    mtu: number,
-    vnetHeader: boolean,
-    clock: () => number,
-    spin: number,
-    linkHeader: number,
-  ) {
+  constructor(system: Ffi, fd: number, setup: TunSetup) {
+    const { name, mtu, vnetHeader, linkHeader = 0, gsoIpv4MaxSize = MAX_PACKET } = setup;
     this.name = name;
     this.mtu = mtu + linkHeader;
-    this.offload = vnetHeader ? { checksum: true, maxGso: MAX_PACKET + linkHeader } : { checksum: false, maxGso: 0 };
+    this.offload = {
+      checksum: vnetHeader,
+      maxGso: vnetHeader ? MAX_PACKET + linkHeader : 0,
+      ...(vnetHeader && gsoIpv4MaxSize > MAX_PACKET ? { maxGsoIpv4: gsoIpv4MaxSize + linkHeader } : {}),
+    };
     this.#linkHeader = linkHeader;
     this.#ffi = system;
     this.#fd = fd;
     this.#vnet = vnetHeader ? VNET_HEADER : 0;
-    this.#clock = clock;
-    this.#spin = spin;
+    this.#clock = setup.clock;
+    this.#spin = setup.spin ?? 0;
     this.#arena = new Arena(system, SLOTS);
     this.#incoming = this.#arena.takeIncoming();
     open.add(this);
@@ -226,7 +267,7 @@ export class TunDevice implements Device {
 
   /** Frames lent to the stack, with those that it keeps. */
   get outstanding(): number {
-    return this.#arena.outstanding - 1;
+    return this.#arena.outstanding - 1 + (this.#bigArena?.outstanding ?? 0);
   }
 
   attach(sink: FrameSink): void {
@@ -238,7 +279,9 @@ export class TunDevice implements Device {
   }
 
   allocate(length: number): Frame {
-    return this.#arena.take(length);
+    if (length <= MAX_PACKET) return this.#arena.take(length);
+    this.#bigArena ??= new Arena(this.#ffi, BIG_SLOTS, BIG_PACKET);
+    return this.#bigArena.take(length);
   }
 
   /**
@@ -259,7 +302,8 @@ export class TunDevice implements Device {
   }
 
   release(frame: Frame): void {
-    this.#arena.give(frame);
+    if (frame instanceof ArenaFrame) frame.arena.give(frame);
+    else this.#arena.give(frame);
   }
 
   /** The device keeps the process alive once it is attached (the default). */
@@ -290,7 +334,8 @@ export class TunDevice implements Device {
 
   /** False where it cannot be sent. */
   #prepare(frame: ArenaFrame): boolean {
-    if (this.#closed || frame.length > (frame.gsoSize > 0 ? this.offload.maxGso : this.mtu)) return false;
+    const { maxGso, maxGsoIpv4 = maxGso } = this.offload;
+    if (this.#closed || frame.length > (frame.gsoSize > 0 ? maxGsoIpv4 : this.mtu)) return false;
     return this.#vnet === 0 || writeVnetHeader(frame, this.#linkHeader);
   }
 
@@ -318,8 +363,8 @@ export class TunDevice implements Device {
   }
 
   #send(frame: ArenaFrame, good: boolean): boolean {
-    const sent = good && this.#write(frame);
-    this.#arena.give(frame);
+    const sent = good && (this.#write(frame) || (frame.length > this.offload.maxGso && this.#writeInPieces(frame)));
+    frame.arena.give(frame);
     if (sent) this.sent++;
     else this.lost++;
     return sent;
@@ -331,6 +376,32 @@ export class TunDevice implements Device {
     let wrote = this.#ffi.write(this.#fd, address, length);
     while (wrote < 0 && this.#ffi.errno() === EINTR) wrote = this.#ffi.write(this.#fd, address, length);
     return wrote === length;
+  }
+
+  /**
+   * What the kernel has no memory for in one piece, as its pages lie too scattered: packets of 64 KiB. Each has its headers before its text, over what has
+   * left already.
+   */
+  #writeInPieces(frame: ArenaFrame): boolean {
+    const link = this.#linkHeader;
+    const { bytes, offset: start, gsoSize } = frame;
+    const segmentation = this.#segmentation;
+    frame.offset += link;
+    frame.length -= link;
+    if (!segmentation.read(frame)) return false;
+    const { header, text } = segmentation;
+    const headers = bytes.slice(start, start + link + header);
+    const most = Math.floor((MAX_PACKET - header) / gsoSize) * gsoSize;
+    if (most === 0) return false;
+    for (let from = 0, index = 0; from < text; from += most, index++) {
+      bytes.set(headers, start + from);
+      frame.offset = start + from + link;
+      segmentation.write(frame, from, Math.min(most, text - from), index);
+      frame.offset -= link;
+      frame.length += link;
+      if (!writeVnetHeader(frame, link) || !this.#write(frame)) return false;
+    }
+    return true;
   }
 
   /** Reads what waits, up to a batch; the event loop calls again at once if there is more. */
@@ -463,4 +534,10 @@ function makeInterface(system: Ffi, fd: number, name: string, existed: boolean, 
 function defaultClock(): () => number {
   const host = new NodeHost();
   return () => host.now();
+}
+
+/** Whether a kernel's release, "6.18.44-…", is that version or a later one. */
+function isSince(release: string, [major, minor]: readonly [number, number]): boolean {
+  const [ours = 0, oursMinor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  return ours > major || (ours === major && oursMinor >= minor);
 }

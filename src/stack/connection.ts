@@ -56,7 +56,8 @@ export class Connection implements TcpSocket {
     this.#tcb = tcb;
     this.port = port;
     tcb.owner = this;
-    tcb.gsoMax = port.device.offload.maxGso;
+    const { maxGso, maxGsoIpv4 = maxGso } = port.device.offload;
+    tcb.gsoMax = tcb.localAddress.family === 4 ? maxGsoIpv4 : maxGso;
   }
 
   #is(fact: number): boolean {

@@ -27,7 +27,7 @@ export function parseIpv4(
   if (first >>> 4 !== 4) return 'IP version';
   const headerLength = (first & 15) << 2;
   if (headerLength < IPV4_HEADER) return 'IP header length';
-  const totalLength = get16(bytes, offset + 2);
+  const totalLength = get16(bytes, offset + 2) || (length > MAX_PACKET ? length : 0);
   if (headerLength > length) return 'IP header truncated';
   if (totalLength < headerLength) return 'IP length';
   if (totalLength > length && mode !== QUOTED) return 'IP length';
@@ -67,12 +67,13 @@ export function parseIpv4(
 
 /**
  * Writes a header without options, checksum included, at `target[at …]`, for `header.payloadLength` bytes that follow it. Returns the
- * header's length, 20. `header.payloadLength` up to 65515.
+ * header's length, 20. `header.payloadLength` up to 65515; the total length of what is longer, which devices segment, is 0.
  */
 export function buildIpv4(header: IpHeader, target: Uint8Array, at: number): number {
   target[at] = 0x45;
   target[at + 1] = (header.dscp << 2) | header.ecn;
-  put16(target, at + 2, IPV4_HEADER + header.payloadLength);
+  const totalLength = IPV4_HEADER + header.payloadLength;
+  put16(target, at + 2, totalLength > MAX_PACKET ? 0 : totalLength);
   put16(target, at + 4, header.id);
   const flags = (header.dontFragment ? DONT_FRAGMENT : 0) | (header.moreFragments ? MORE_FRAGMENTS : 0);
   put16(target, at + 6, flags | (header.fragmentOffset >>> 3));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { IpAddress } from '../../src/wire/address.ts';
 import { KERNEL4, KERNEL6, OURS4, OURS6 } from './support/namespace.ts';
 import { describeWith } from './support/needs.ts';
 import { patternHash } from './support/pattern.mjs';
@@ -163,6 +164,68 @@ describeWith({ tun: true }, 'streams between the kernel and us', () => {
     });
   });
 });
+
+describeWith(
+  { tun: true, programs: ['ip', 'ethtool', 'nsenter', 'unshare'] },
+  'super-segments that the kernel forwards',
+  () => {
+    /** Reads one connection to its end, and says how much it was; the kernel counts the packets that came. */
+    const SERVER = `
+    const hash = require('node:crypto').createHash('sha256');
+    let bytes = 0;
+    const server = require('node:net').createServer((socket) => {
+      socket.on('data', (chunk) => { hash.update(chunk); bytes += chunk.length; });
+      socket.on('end', () => {
+        const [, packets] = require('node:fs').readFileSync('/proc/net/dev', 'latin1').match(/v1: *\\d+ +(\\d+)/);
+        console.log(JSON.stringify({ bytes, sha256: hash.digest('hex'), packets: Number(packets) }));
+        process.exit();
+      });
+    });
+    server.listen(8080, '0.0.0.0', () => console.log('pid ' + process.pid));`;
+
+    it('leave it as segments, where the next device segments nothing', async () => {
+      const world = new World();
+      let [frames, long] = [0, 0];
+      world.fault.rules = [
+        ({ direction, frame }) => {
+          if (direction === 'out') frames++;
+          if (direction === 'out' && frame.length > 65_535) long++;
+          return undefined;
+        },
+      ];
+      const server = await world.net.start('unshare', ['--net', '--', process.execPath, '-e', SERVER], {
+        ready: /pid \d+/,
+      });
+      const pid = /pid (\d+)/.exec(server.stdout)![1]!;
+      const there = ['nsenter', '-t', pid, '-n'];
+      const set = [
+        ['ip', 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1', 'netns', pid],
+        ['ethtool', '-K', 'v0', 'tso', 'off', 'gso', 'off', 'tx', 'off', 'sg', 'off'],
+        ['ip', 'address', 'add', '10.8.0.1/24', 'dev', 'v0'],
+        ['ip', 'link', 'set', 'v0', 'up'],
+        [...there, 'ip', 'address', 'add', '10.8.0.2/24', 'dev', 'v1'],
+        [...there, 'ip', 'link', 'set', 'v1', 'up'],
+        [...there, 'ip', 'route', 'add', 'default', 'via', '10.8.0.1'],
+        ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'],
+      ];
+      for (const [command, ...args] of set) expect(await world.net.run(command!, args)).toMatchObject({ status: 0 });
+
+      const size = 30 * MIB;
+      world.stack.addRoute(IpAddress.of('10.8.0.0'), 24, world.fault);
+      const ear = new Ear(world.stack.connect({ remoteAddress: IpAddress.of('10.8.0.2'), remotePort: 8080 }));
+      ear.write(size, true);
+      await ear.until('connected');
+      await expect.poll(() => server.stdout, { timeout: 30_000 }).toContain('sha256');
+      const got = JSON.parse(server.stdout.split('\n')[1]!) as { packets: number };
+      expect(got).toMatchObject({ bytes: size, sha256: patternHash(size) });
+      // Each of a segment's size; where the kernel takes them, we gave it longer ones than a packet can say.
+      expect(got.packets).toBeGreaterThanOrEqual(Math.ceil(size / 1448));
+      expect(frames).toBeLessThan(got.packets / 10);
+      if (world.net.device.offload.maxGsoIpv4 !== undefined) expect(long).toBeGreaterThan(0);
+      await world.close();
+    });
+  },
+);
 
 /** A FIN that was sent again because its ACK was slow is one FIN. */
 function marks(all: readonly string[]): string[] {

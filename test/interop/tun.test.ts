@@ -113,7 +113,7 @@ describeWith({ tun: true, programs: ['ip'] }, 'openTun', () => {
     expect(networkInterfaces()['lo']).toBeDefined();
     expect(tun.name).toBe('synfin0');
     expect(tun.mtu).toBe(1500);
-    expect(tun.offload).toEqual({ checksum: true, maxGso: 65535 });
+    expect(tun.offload).toMatchObject({ checksum: true, maxGso: 65535 });
   });
 
   it('sets MTU, queue length and routes', async () => {
@@ -257,6 +257,7 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
   });
 
   it('spins for as long as it was told to after a packet, and sleeps then', async () => {
+    expect(() => openTun({ name: 'big', gsoIpv4MaxSize: 262_145 })).toThrow('gsoIpv4MaxSize 262145: 65535 … 262144');
     expect(() => openTun({ name: 'spin', spin: -1 })).toThrow('spin -1: 0 … 1000000 µs');
     const busy = async (spin: number): Promise<number> => {
       const device = openTun({ name: `spin${spin}`, addresses: [`10.${spin & 63}.0.1/24`], spin });

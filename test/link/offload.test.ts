@@ -99,6 +99,18 @@ describe('SoftwareOffload', () => {
     }
   });
 
+  it('completes the checksum of a datagram', () => {
+    const { pair, device, peer } = setup();
+    // No checksum of its own, "fd" for its text, from port 53 to 53.
+    const packet = Uint8Array.of(0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0x66, 0xcf, 10, 0, 0, 1, 10, 0, 0, 2);
+    const datagram = Uint8Array.of(0, 53, 0, 53, 0, 10, 0x14, 0x1e, 0x66, 0x64);
+    expect(send(device, [...packet, ...datagram], { checksum: CHECKSUM_PARTIAL })).toBe(true);
+    pair.pump(0);
+    datagram.set([0x85, 0x09], 6);
+    expect(peer.packets).toEqual([Uint8Array.of(...packet, ...datagram)]);
+    expect(device.malformed).toBe(0);
+  });
+
   it('passes what is complete as it is, from a large frame too', () => {
     const { pair, device, peer } = setup();
     const packet = tcpPacket({ text: text(10) });

@@ -107,7 +107,9 @@ function play({ readers, lost, late, seed }: Run): { kept: number; mostKept: num
     const dice = time.random();
     return dice < lost ? 'lose' : dice < lost + late ? 'delay' : 'pass';
   });
-  const devices = [1, 2].map((n) => new TunDevice(wire.ffi, n, `t${n}`, 1500, true, () => time.now, 0, 0));
+  const devices = [1, 2].map(
+    (n) => new TunDevice(wire.ffi, n, { name: `t${n}`, mtu: 1500, vnetHeader: true, clock: () => time.now }),
+  );
   const addresses = [1, 2].map((n) => IpAddress.v4(0x0a000000 + n));
   const config = { ...linux, restAfter: 1_000_000 };
   const [client, server] = devices.map((device, i) => {

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Frame } from '../../src/link/device.ts';
+import { CHECKSUM_PARTIAL, type Frame } from '../../src/link/device.ts';
 import type { Ffi } from '../../src/node/ffi.ts';
 import { turn } from '../../src/node/host.ts';
 import { TunDevice } from '../../src/node/tun.ts';
+import { ACK, PSH } from '../../src/wire/segment.ts';
+import { send, tcpPacket } from '../link/support/packets.ts';
 
 const LENGTH = 100;
 
@@ -44,7 +46,7 @@ class Machine {
         return { ref() {}, unref() {}, close() {} };
       },
     };
-    this.device = new Device(system as Ffi, 3, 'test0', 4000, false, () => this.now, 0, 0);
+    this.device = new Device(system as Ffi, 3, { name: 'test0', mtu: 4000, vnetHeader: false, clock: () => this.now });
   }
 
   send(mark: number, length = LENGTH): boolean {
@@ -58,6 +60,80 @@ class Machine {
 
 afterEach(() => {
   vi.restoreAllMocks();
+});
+
+describe('TunDevice, with a kernel that takes super-segments of IPv4 beyond 65,535 bytes', () => {
+  const TEXT = 200_000;
+  const GSO = 1448;
+
+  /** A device, and what was written, for a kernel that has memory for packets of so many bytes. */
+  function device(most: number, { linkHeader = 0, gsoIpv4MaxSize = 262_144 } = {}) {
+    const memory: ArrayBuffer[] = [];
+    const written: Uint8Array[] = [];
+    const system: Partial<Ffi> = {
+      address: (buffer: ArrayBuffer) => {
+        if (!memory.includes(buffer)) memory.push(buffer);
+        return (memory.indexOf(buffer) + 1) * 2 ** 40;
+      },
+      write: (_fd, address, length) => {
+        if (length > most) return -1;
+        written.push(new Uint8Array(memory[Math.floor(address / 2 ** 40) - 1]!, address % 2 ** 40, length).slice());
+        return length;
+      },
+      errno: () => 105, // ENOBUFS
+      close: () => 0,
+    };
+    const setup = { name: 'test0', mtu: 1500, vnetHeader: true, clock: () => 1, linkHeader, gsoIpv4MaxSize };
+    return { device: new TunDevice(system as Ffi, 3, setup), written };
+  }
+
+  const text = Uint8Array.from({ length: TEXT }, (_, i) => i ^ (i >>> 8));
+  const whole = tcpPacket({ text, seq: 7, flags: ACK | PSH, timestamps: true, partial: true });
+  const as = { checksum: CHECKSUM_PARTIAL, gsoSize: GSO };
+
+  it('says so, where it does', () => {
+    const offers = (options: object) => device(0, options).device.offload;
+    expect(offers({})).toEqual({ checksum: true, maxGso: 65_535, maxGsoIpv4: 262_144 });
+    expect(offers({ linkHeader: 14 })).toEqual({ checksum: true, maxGso: 65_549, maxGsoIpv4: 262_158 });
+    expect(offers({ gsoIpv4MaxSize: 65_535 })).toEqual({ checksum: true, maxGso: 65_535 });
+  });
+
+  it('writes one in one piece', () => {
+    const { device: tun, written } = device(1 << 20);
+    expect(send(tun, whole, as)).toBe(true);
+    expect(written.map((bytes) => bytes.length)).toEqual([10 + whole.length]);
+    expect(Buffer.compare(written[0]!.subarray(10), whole)).toBe(0);
+    expect(tun).toMatchObject({ sent: 1, lost: 0, outstanding: 0 });
+  });
+
+  it.each([0, 14])('writes one in several where there is no memory for that, behind %i bytes of the link', (link) => {
+    const { device: tun, written } = device(70_000, { linkHeader: link });
+    const ethernet = new Uint8Array(link).fill(0xee);
+    expect(send(tun, [...ethernet, ...whole], as)).toBe(true);
+    const each = Math.floor((65_535 - 52) / GSO) * GSO;
+    for (const [i, bytes] of written.entries()) {
+      const from = i * each;
+      const last = from + each >= TEXT;
+      expect([...bytes.subarray(0, 10)]).toEqual([1, 1, link + 52, 0, GSO & 255, GSO >>> 8, link + 20, 0, 16, 0]);
+      expect(bytes.subarray(10, 10 + link)).toEqual(ethernet);
+      const fields = { seq: 7 + from, id: i, flags: last ? ACK | PSH : ACK, timestamps: true, partial: true };
+      const expected = tcpPacket({ ...fields, text: text.subarray(from, from + each) });
+      expect(Buffer.compare(bytes.subarray(10 + link), expected)).toBe(0);
+    }
+    expect(written.length).toBe(Math.ceil(TEXT / each));
+    expect(tun).toMatchObject({ sent: 1, lost: 0, outstanding: 0 });
+  });
+
+  it('loses one that the kernel has no memory for at all, and one longer than it takes', () => {
+    const { device: tun, written } = device(1000);
+    expect(send(tun, whole, as)).toBe(false);
+    expect(written).toEqual([]);
+    expect(tun).toMatchObject({ sent: 0, lost: 1, outstanding: 0 });
+    expect(() => tun.allocate(262_145)).toThrow('no frame holds a packet of 262145 bytes');
+    const old = device(1 << 20, { gsoIpv4MaxSize: 65_535 });
+    expect(send(old.device, whole, as)).toBe(false);
+    expect(old.written).toEqual([]);
+  });
 });
 
 describe('TunDevice.transmit', () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { type Device, Frame } from '../../src/link/device.ts';
 import { Pair } from '../../src/link/pair.ts';
 import type { TcpSocket } from '../../src/stack/socket.ts';
 import { Stack } from '../../src/stack/stack.ts';
@@ -102,6 +103,47 @@ describe('Connection: what an application says inside a callback', () => {
     run(2_000);
     expect(acks).toBe(3);
     expect(out.at(-1)).toBe('. 0');
+  });
+});
+
+describe('a device that takes longer super-segments of IPv4', () => {
+  it.each([
+    ['10.0.0.2', 65_536, 100_000],
+    ['fd00::2', 64_000, 65_535],
+  ])('to %s gets them, of %i … %i bytes', (address, least, most) => {
+    const time = new VirtualTime();
+    const pair = new Pair({ maxGso: 65_535, checksum: true });
+    let longest = 0;
+    const device: Device = {
+      name: 'long',
+      mtu: 1500,
+      offload: { checksum: true, maxGso: 65_535, maxGsoIpv4: 100_000 },
+      attach: (sink) => pair.a.attach(sink),
+      allocate: (length) => (length > 65_535 ? new Frame(new Uint8Array(length)) : pair.a.allocate(length)),
+      release: (frame) => pair.a.release(frame),
+      close() {},
+      transmit: (frame) => {
+        longest = Math.max(longest, frame.length);
+        // The peer of this test takes no longer ones: they are lost on the way.
+        return frame.length > 65_535 || pair.a.transmit(frame);
+      },
+    };
+    const [a, b] = [new Stack({ host: time.host() }), new Stack({ host: time.host() })];
+    const prefixLength = address.includes(':') ? 64 : 24;
+    a.addDevice(device, [{ address: IpAddress.of(address.replace('2', '1')), prefixLength }]);
+    b.addDevice(pair.b, [{ address: IpAddress.of(address), prefixLength }]);
+    b.listen({ port: 80 }, (socket) => {
+      socket.events = { onReadable: () => socket.consume(() => {}) };
+    });
+    const socket = a.connect({ remoteAddress: IpAddress.of(address), remotePort: 80 });
+    let left = 4 << 20;
+    const more = () => {
+      for (let n = 1; n > 0 && left > 0; left -= n) n = Math.max(0, socket.send(new Uint8Array(left), false));
+    };
+    socket.events = { onConnect: more, onWritable: more };
+    time.run((now) => pair.pump(now), time.now + 2_000_000);
+    expect(longest).toBeGreaterThanOrEqual(least);
+    expect(longest).toBeLessThanOrEqual(most);
   });
 });
 

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IpAddress } from '../../src/wire/address.ts';
-import { put16 } from '../../src/wire/bytes.ts';
+import { get16, put16 } from '../../src/wire/bytes.ts';
 import { finish, pseudoSum, sum } from '../../src/wire/checksum.ts';
 import { buildIp, ipHeaderLength, parseIp } from '../../src/wire/ip.ts';
 import { ICMPV6, IpHeader, NO_NEXT_HEADER, QUOTED, TCP, TRUST_CHECKSUM } from '../../src/wire/ip-header.ts';
@@ -95,6 +95,23 @@ describe('buildIp and parseIp', () => {
   });
 });
 
+describe('a super-segment of IPv4 beyond 65,535 bytes', () => {
+  it('says that it has no length, and has that of its frame', () => {
+    for (const [length, says] of [
+      [65_535, 65_535],
+      [65_536, 0],
+      [262_144, 0],
+    ] as const) {
+      const bytes = packet(header(A4, B4, length - 20));
+      expect(bytes.length).toBe(length);
+      expect(get16(bytes, 2)).toBe(says);
+      const into = new IpHeader();
+      expect(parseIp(bytes, 0, length, into)).toBeNull();
+      expect(into.payloadLength).toBe(length - 20);
+    }
+  });
+});
+
 describe('parseIpv4', () => {
   const into = new IpHeader();
   const parse = (bytes: Uint8Array, mode?: number) => parseIp(bytes, 0, bytes.length, into, mode);
@@ -116,6 +133,7 @@ describe('parseIpv4', () => {
     expect(parse(changed(0, 0x4f))).toBe('IP header truncated');
     expect(parse(changed(3, 19))).toBe('IP length');
     expect(parse(changed(3, 37))).toBe('IP length');
+    expect(parse(changed(3, 0))).toBe('IP length');
     expect(parse(changed(6, 0x20, 15))).toBe('IP fragment');
     expect(parse(changed(6, 0x1f, 300))).toBeNull();
     const ping = changed(6, 0x1f, 300);
