@@ -84,6 +84,22 @@ describe('RFC 9293 §3.10.7.4 header prediction', () => {
     expect(taken).toBeGreaterThan(200);
   });
 
+  it('RFC 9293 §3.10.7.4: a request that acknowledges the last answer is predicted', () => {
+    const t = established({ ts: true, config: on });
+    t.user.send(200);
+    t.drain();
+    const { TCPHPHits } = t.counters;
+    t.peer('P. 1:41 ack 201 win 60000');
+    t.drain();
+    expect(t.counters.TCPHPHits - TCPHPHits).toBe(1);
+    expect([diff(t.tcb.sndUna, t.iss), diff(t.tcb.rcvNxt, t.irs)]).toEqual([201, 41]);
+    // Of what was never sent: not by prediction, and not taken.
+    t.peer('P. 41:81 ack 900 win 60000');
+    t.drain();
+    expect(t.counters.TCPHPHits - TCPHPHits).toBe(1);
+    expect(diff(t.tcb.rcvNxt, t.irs)).toBe(41);
+  });
+
   it('RFC 9293 §3.8: whole connections over a bad channel are the same, event by event', () => {
     let [hits, acks] = [0, 0];
     for (let seed = 1; seed <= 40; seed++) {
