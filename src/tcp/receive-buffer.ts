@@ -20,6 +20,10 @@ const BLOCK = 1 << BLOCK_BITS;
 const SHARED = 2048;
 /** Size of the memory that is used again and again where the reader is done with it when `consume` returns. */
 export const RECYCLED = 1 << 16;
+/** In the place of a chunk that is read. */
+const NONE = new Uint8Array(0);
+/** Lists of up to so many chunks are used again when all are read, as another list for each request is garbage and takes time to grow. */
+const FEW = 16;
 /** Text from this length on is worth keeping a frame of up to 64 KiB for. */
 const WORTH_KEEPING = 16 * 1024;
 
@@ -45,9 +49,11 @@ export class ReceiveBuffer {
   private next = 0;
 
   /** Memory in order, from `head` on, and how far each is filled; of the first, `skip` bytes are read. The last may have room left. */
-  private chunks: Uint8Array[] = [];
-  private filled: number[] = [];
-  /** Of a chunk that is in a frame: that frame. As long as `chunks`, or shorter; null where there is none. */
+  private chunks: Uint8Array[] = [NONE];
+  private filled: number[] = [0];
+  /** How many of these there are, those before `head` included. */
+  private count = 0;
+  /** Of a chunk that is in a frame: that frame. As many as there are chunks, or fewer; null where there is none. */
   private loans: (Loan | null)[] | null = null;
   /** Memory of these frames beyond what is unread of their text, bytes. */
   private around = 0;
@@ -201,7 +207,7 @@ export class ReceiveBuffer {
 
   /** Gives frames that are kept back, as nobody may come to read the rest of a connection that is over: it is copied now. */
   leaveFrames(): void {
-    for (let i = this.head; i < this.chunks.length; i++) {
+    for (let i = this.head; i < this.count; i++) {
       const loan = this.loanOf(i);
       if (loan === null) continue;
       this.chunks[i] = this.chunks[i]!.slice();
@@ -212,14 +218,11 @@ export class ReceiveBuffer {
 
   /** Drops everything that was not read. */
   clear(): void {
-    for (let i = this.head; i < this.chunks.length; i++) {
+    for (let i = this.head; i < this.count; i++) {
       const loan = this.loanOf(i);
       if (loan !== null) this.giveBack(loan, this.unread(i));
     }
-    this.chunks = [];
-    this.filled = [];
-    this.loans = null;
-    this.head = 0;
+    this.forget();
     this.skip = 0;
     this.given = false;
     this.readable = 0;
@@ -240,7 +243,7 @@ export class ReceiveBuffer {
     let left = length;
     this.readable += length;
     if (this.recycling && length >= WORTH_KEEPING && this.keep(bytes, offset, length)) return;
-    const last = chunks.length - 1;
+    const last = this.count - 1;
     if (last >= this.head) {
       const tail = chunks[last]!;
       const used = filled[last]!;
@@ -255,8 +258,7 @@ export class ReceiveBuffer {
     }
     const memory = this.allocator.allocate(this.sizeFor(left));
     memory.set(bytes.subarray(from, from + left));
-    chunks.push(memory);
-    filled.push(left);
+    this.add(memory, left);
   }
 
   /** Makes `bytes[from … from + length)` a chunk where it is. False where that cannot be. */
@@ -264,12 +266,28 @@ export class ReceiveBuffer {
     const loan = this.allocator.keep?.(bytes) ?? null;
     if (loan === null) return false;
     this.loans ??= [];
-    while (this.loans.length < this.chunks.length) this.loans.push(null);
-    this.chunks.push(bytes.subarray(from, from + length));
-    this.filled.push(length);
+    while (this.loans.length < this.count) this.loans.push(null);
     this.loans.push(loan);
+    this.add(bytes.subarray(from, from + length), length);
     this.around += loan.bytes.length - length;
     return true;
+  }
+
+  private add(chunk: Uint8Array, filled: number): void {
+    this.chunks[this.count] = chunk;
+    this.filled[this.count++] = filled;
+  }
+
+  /** All chunks are read, or not wanted. */
+  private forget(): void {
+    if (this.count <= FEW) for (let i = 0; i < this.count; i++) this.chunks[i] = NONE;
+    else {
+      this.chunks = [NONE];
+      this.filled = [0];
+    }
+    this.loans = null;
+    this.count = 0;
+    this.head = 0;
   }
 
   /** `unread`: how much of its text was not read before. */
@@ -290,22 +308,19 @@ export class ReceiveBuffer {
   /** Alone, a chunk gets what it needs; while others wait to be read, room for more like it. */
   private sizeFor(length: number): number {
     if (this.recycling && Math.max(length, this.readable >>> 2) > SHARED) return RECYCLED;
-    return this.chunks.length === 0 ? length : Math.max(length, SHARED);
+    return this.count === 0 ? length : Math.max(length, SHARED);
   }
 
   /** The first chunk is read to its end. */
   private shift(): void {
     this.skip = 0;
     this.given = false;
-    if (++this.head === this.chunks.length) {
-      this.chunks = [];
-      this.filled = [];
-      this.loans = null;
-      this.head = 0;
-    } else if (this.head > 32 && this.head * 2 > this.chunks.length) {
+    if (++this.head === this.count) this.forget();
+    else if (this.head > 32 && this.head * 2 > this.count) {
       this.chunks.splice(0, this.head);
       this.filled.splice(0, this.head);
       this.loans?.splice(0, this.head);
+      this.count -= this.head;
       this.head = 0;
     }
   }

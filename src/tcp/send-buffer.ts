@@ -3,6 +3,11 @@ import type { PayloadSource } from '../wire/segment.ts';
 /** Room that a copied chunk is given, so that small writes after it share its memory. */
 const BLOCK = 16 * 1024;
 
+/** In the place of a chunk that is acknowledged. */
+const NONE = new Uint8Array(0);
+/** Lists of up to so many chunks are used again when all is acknowledged, as another list for each answer is garbage and takes time to grow. */
+const FEW = 16;
+
 /**
  * What the application sent and the peer has not acknowledged, in order. Offset 0 is the byte at SND.UNA, once the SYN is acknowledged.
  * A list of chunks: small copies share blocks; a chunk appended without copying is referred to until it is acknowledged.
@@ -10,7 +15,8 @@ const BLOCK = 16 * 1024;
 export class SendBuffer implements PayloadSource {
   /** Bytes held. */
   length = 0;
-  private chunks: Uint8Array[] = [];
+  private chunks: Uint8Array[] = [NONE];
+  private count = 0;
   /** Index in `chunks` of the first one still needed, and how much of it is acknowledged. */
   private first = 0;
   private skip = 0;
@@ -26,7 +32,7 @@ export class SendBuffer implements PayloadSource {
     if (bytes.length === 0) return;
     this.length += bytes.length;
     if (!copy) {
-      this.chunks.push(bytes);
+      this.chunks[this.count++] = bytes;
       this.block = null;
       return;
     }
@@ -34,18 +40,18 @@ export class SendBuffer implements PayloadSource {
     if (this.block !== null && this.used < this.block.length) {
       const n = Math.min(rest.length, this.block.length - this.used);
       this.block.set(n === rest.length ? rest : rest.subarray(0, n), this.used);
-      const last = this.chunks.length - 1;
+      const last = this.count - 1;
       this.used += n;
       this.chunks[last] = this.block.subarray(this.used - n - this.chunks[last]!.length, this.used);
       rest = rest.subarray(n);
       if (rest.length === 0) return;
     }
     // The first write of an idle connection is often its only one: it gets just what it needs.
-    const size = this.chunks.length === this.first ? rest.length : Math.max(BLOCK, rest.length);
+    const size = this.count === this.first ? rest.length : Math.max(BLOCK, rest.length);
     this.block = new Uint8Array(size);
     this.block.set(rest);
     this.used = rest.length;
-    this.chunks.push(size === rest.length ? this.block : this.block.subarray(0, rest.length));
+    this.chunks[this.count++] = size === rest.length ? this.block : this.block.subarray(0, rest.length);
   }
 
   /** Forgets the first `n` bytes: they are acknowledged. */
@@ -53,20 +59,23 @@ export class SendBuffer implements PayloadSource {
     if (n > this.length) throw new RangeError(`discard ${n} of ${this.length} bytes`);
     this.length -= n;
     let left = n + this.skip;
-    while (this.first < this.chunks.length && left >= this.chunks[this.first]!.length) {
+    while (this.first < this.count && left >= this.chunks[this.first]!.length) {
       left -= this.chunks[this.first]!.length;
       this.first++;
     }
     this.skip = left;
     this.hintOffset -= n;
     if (this.length === 0) {
-      this.chunks = [];
+      if (this.count <= FEW) for (let i = 0; i < this.count; i++) this.chunks[i] = NONE;
+      else this.chunks = [NONE];
+      this.count = 0;
       this.first = 0;
       this.skip = 0;
       this.block = null;
       this.used = 0;
-    } else if (this.first > 32 && this.first * 2 > this.chunks.length) {
+    } else if (this.first > 32 && this.first * 2 > this.count) {
       this.chunks.splice(0, this.first);
+      this.count -= this.first;
       this.hintIndex -= this.first;
       this.first = 0;
     }
@@ -79,7 +88,7 @@ export class SendBuffer implements PayloadSource {
     // `offset`: of the start of chunk `index`, from offset 0; negative by `skip` for the first.
     let index = this.hintIndex;
     let offset = this.hintOffset;
-    while (index < this.chunks.length && offset + this.chunks[index]!.length <= from) {
+    while (index < this.count && offset + this.chunks[index]!.length <= from) {
       offset += this.chunks[index]!.length;
       index++;
     }
