@@ -1,4 +1,4 @@
-import { addAbortSignal, Duplex, type DuplexOptions } from 'node:stream';
+import { addAbortSignal, Duplex, type DuplexOptions, Readable } from 'node:stream';
 import { after } from '../host.ts';
 import type { Name } from './address.ts';
 import { type Callback, normalize } from './arguments.ts';
@@ -37,6 +37,8 @@ export interface SocketOptions extends DuplexOptions {
 }
 
 const INTERNAL = Symbol('internal');
+/** A stream's own: who puts another one in its place is to be called. */
+const { push } = Readable.prototype;
 
 type WriteCallback = (error?: Error | null) => void;
 
@@ -150,17 +152,22 @@ export class Socket extends Duplex implements HandleOwner {
   }
 
   onData(bytes: Buffer): void {
-    this._unrefTimer();
     const { onread, buffer } = this[INTERNAL];
-    let more: boolean;
-    if (onread !== null) {
+    let more = true;
+    if (onread === null) {
+      if (flows(this)) this.emit('data', bytes);
+      else more = this.push(bytes);
+    } else {
       // It may be there already.
       if (bytes.buffer !== buffer!.buffer || bytes.byteOffset !== buffer!.byteOffset) buffer!.set(bytes);
       more = onread.callback.call(this, bytes.length, buffer!) !== false;
       if (typeof onread.buffer === 'function' && this._handle !== null)
         takeBuffer(this[INTERNAL], onread, this._handle);
-    } else more = this.push(bytes);
-    if (!more) this._handle?.readStop();
+    }
+    // Last, as the time-out is mostly another one now, or none.
+    if (this._handle === null) return;
+    this._unrefTimer();
+    if (!more) this._handle.readStop();
   }
 
   onEnd(): void {
@@ -464,6 +471,21 @@ export class Socket extends Duplex implements HandleOwner {
     if (this.readable) return this.writable ? 'open' : 'readOnly';
     return this.writable ? 'writeOnly' : 'closed';
   }
+}
+
+/**
+ * Whether all that `push` would do is to emit 'data': it flows, somebody listens, nothing waits, and it has flowed before. The stream need not be told
+ * that a read is over, then, and in the next tick that one begins: the handle reads on until it is stopped.
+ */
+function flows(socket: Socket): boolean {
+  return (
+    socket.readableFlowing === true &&
+    socket.readableDidRead &&
+    socket.readableLength === 0 &&
+    socket.readableEncoding === null &&
+    socket.push === push &&
+    socket.listenerCount('data') > 0
+  );
 }
 
 /** Seconds of a delay in milliseconds, as `node:net` rounds it. */

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawnSync } from 'node:child_process';
 import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import type nodeNet from 'node:net';
+import nodeNet from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Pair } from '../../../src/link/pair.ts';
@@ -46,6 +46,42 @@ function twoMachines(config = linux): { left: typeof net; right: typeof net; sta
   });
   return { left: createNet(stacks[0]!), right: createNet(stacks[1]!), stacks };
 }
+
+describe('a socket that flows', () => {
+  it.each([
+    ['ours', net],
+    ["Node's", nodeNet],
+  ] as const)('pauses, is read, decodes and is pushed to as ever: %s', async (_, on) => {
+    const { port } = await serve((socket) => socket.pipe(socket), { on });
+    const client = on.connect(port, '127.0.0.1');
+    open.push({ close: () => client.destroy() });
+    const heard: unknown[] = [];
+    /** Sends, and waits until it is back; whether it may be heard or not. */
+    const say = async (text: string): Promise<void> => {
+      const before = client.bytesRead;
+      client.write(text);
+      while (client.bytesRead < before + text.length) await sleep(1);
+      await sleep(1);
+    };
+    client.on('data', (bytes) => {
+      heard.push(bytes.toString());
+      if (bytes.toString() === 'stop') client.pause();
+    });
+    for (const text of ['a', 'b', 'stop', 'c', 'd']) await say(text);
+    expect([heard, client.readableLength, client.readableDidRead]).toEqual([['a', 'b', 'stop'], 2, true]);
+    client.resume();
+    await sleep(1);
+    await say('e');
+    expect(heard.splice(0).join()).toMatch(/^a,b,stop,(cd|c,d),e$/);
+    const { push } = client;
+    client.push = (chunk) => push.call(client, `<${chunk}>`);
+    await say('f');
+    client.push = push;
+    client.setEncoding('hex');
+    await say('g');
+    expect(heard).toEqual(['<f>', '67']);
+  });
+});
 
 describe('two machines', () => {
   it.each(['10.0.0.2', 'fd00::2'])('echo over the wire to %s', async (host) => {
