@@ -1,3 +1,4 @@
+import { ACK_SOON } from '../tcp/ack-policy.ts';
 import { congestionNames } from '../tcp/congestion/algorithms.ts';
 import { setCongestion } from '../tcp/congestion/window.ts';
 import * as core from '../tcp/connection.ts';
@@ -162,9 +163,12 @@ export class Connection implements TcpSocket {
       this.#note(READABLE_TOLD, false);
       return null;
     }
+    const { tcb } = this;
+    const owed = tcb.ackOwed;
     this.#engine.hold(this);
-    const bytes = core.receive(this.tcb, max, this.#engine.now());
-    this.#engine.settle(this);
+    const bytes = core.receive(tcb, max, this.#engine.now());
+    if (tcb.ackOwed === owed && owed !== ACK_SOON) this.#engine.lighten(this);
+    else this.#engine.settle(this);
     return bytes;
   }
 

@@ -1,5 +1,5 @@
 import type { Frame } from '../link/device.ts';
-import { ACK_TURN } from '../tcp/ack-policy.ts';
+import { mayBeAnswered } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import type { MoreCongestion } from '../tcp/congestion/algorithms.ts';
 import { abort, openActive, output, segmentArrives, timeout } from '../tcp/connection.ts';
@@ -11,8 +11,7 @@ import { listenVerdict } from '../tcp/events/listen.ts';
 import { mayReopen } from '../tcp/events/time-wait.ts';
 import type { Extensions } from '../tcp/extensions.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
-import { ENDED } from '../tcp/notices.ts';
-import { CLOSE_WAIT, CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from '../tcp/state.ts';
 import { Tcb } from '../tcp/tcb.ts';
 import { freeze, thaw } from '../tcp/time-wait.ts';
 import { nextDeadline } from '../tcp/timers.ts';
@@ -407,6 +406,13 @@ export class Engine implements Environment {
     this.#arrange();
   }
 
+  /** After an application's call by which nothing left: its buffers hold less. */
+  lighten(connection: Connection): void {
+    if (connection.timer < 0) return;
+    this.dormancy?.touch(connection.timer);
+    this.#weigh(connection, buffered(connection.tcb));
+  }
+
   /** Its application has let go of it. With too many such it is reset (`tcp_max_orphans`). */
   orphaned(connection: Connection): void {
     if (connection.orphan || connection.timer < 0) return;
@@ -551,13 +557,14 @@ export class Engine implements Environment {
     try {
       connection.deliver();
     } finally {
-      this.#review(connection);
+      // What it called has had its own look; what was not told, as something threw, is told in the next turn.
+      if (connection.tcb.notices !== 0) this.#review(connection);
     }
   }
 
   #wake(): void {
     let next = Math.min(this.timers.next, this.timeWait.nextExpiry, this.passive.table.nextExpiry);
-    for (const clock of this.clocks) next = Math.min(next, clock.next());
+    for (let i = 0; i < this.clocks.length; i++) next = Math.min(next, this.clocks[i]!.next());
     if (this.halted) next = Number.POSITIVE_INFINITY;
     if (next === this.#wakeAt) return;
     this.#wakeAt = next;
@@ -583,14 +590,6 @@ export class Engine implements Environment {
     this.trace?.timer(tuple, 'TIME-WAIT', this.#now);
     this.trace?.state(tuple, TIME_WAIT, CLOSED, 'timeout', this.#now);
   };
-}
-
-/**
- * The peer has ended, and we may be about to; or a request came, short and while ACKs are not delayed. The answer carries the ACK where there
- * is one in this turn.
- */
-function mayBeAnswered(tcb: Tcb): boolean {
-  return tcb.ackOwed === ACK_TURN || (tcb.state === CLOSE_WAIT && (tcb.notices & ENDED) !== 0);
 }
 
 /** Bytes in a connection's buffers. */

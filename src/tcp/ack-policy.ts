@@ -1,4 +1,6 @@
 import type { Segment } from '../wire/segment.ts';
+import { ENDED } from './notices.ts';
+import { CLOSE_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
 
 /**
@@ -46,6 +48,14 @@ export function delayAck(tcb: Tcb, now: number): void {
  */
 export function noteAnswer(tcb: Tcb, now: number): void {
   if (now - tcb.lastTextAt < tcb.config.delayedAck) tcb.conversing = true;
+}
+
+/**
+ * At the end of a batch: the peer has ended, and we may be about to; or a request came, short and while ACKs are not delayed. The answer carries the ACK
+ * where there is one in this turn.
+ */
+export function mayBeAnswered(tcb: Tcb): boolean {
+  return tcb.ackOwed === ACK_TURN || (tcb.state === CLOSE_WAIT && (tcb.notices & ENDED) !== 0);
 }
 
 /** A segment with our ACK has left. */

@@ -7,7 +7,7 @@
  * - after each call, wake `timeout` at `nextDeadline(tcb)`, and deliver and clear `tcb.notices`;
  * - nothing here throws on anything a peer does. A call that the state does not allow says so in what it returns.
  */
-import { oweAck } from './ack-policy.ts';
+import { ACK_SOON, oweAck } from './ack-policy.ts';
 import * as closing from './events/close.ts';
 import { atEnd, receiveInto as fill, consume as show, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
@@ -52,10 +52,10 @@ export function sendUrgent(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: numb
   return taken;
 }
 
-/** RECEIVE, §3.10.3: see `events/receive.ts`. */
+/** RECEIVE, §3.10.3: see `events/receive.ts`. Nothing can leave by it but the news of a window that it opened: an ACK that waits for the answer waits on. */
 export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
   const bytes = take(tcb, max, now);
-  if (bytes !== null) output(tcb, now);
+  if (tcb.ackOwed === ACK_SOON) output(tcb, now);
   return bytes;
 }
 
@@ -71,7 +71,7 @@ export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number
 /** RECEIVE into `target`: see `events/receive.ts`. */
 export function receiveInto(tcb: Tcb, target: Uint8Array, now: number): number {
   const length = fill(tcb, target, now);
-  if (length > 0) output(tcb, now);
+  if (tcb.ackOwed === ACK_SOON) output(tcb, now);
   return length;
 }
 
