@@ -134,7 +134,11 @@ export class Addresses<D> {
 
   /** 255.255.255.255, or the broadcast address of a subnet that we are on. `w3`: the last word. */
   isBroadcast(family: Family, w3: number): boolean {
-    return family === 4 && (w3 === -1 || this.#broadcasts.includes(w3));
+    if (family !== 4) return false;
+    if (w3 === -1) return true;
+    const broadcasts = this.#broadcasts;
+    for (let i = 0; i < broadcasts.length; i++) if (broadcasts[i] === w3) return true;
+    return false;
   }
 
   /**

@@ -5,6 +5,9 @@ import type { Host } from '../stack/host.ts';
 /** The longest delay `setTimeout` takes, in ms; beyond it Node fires at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
+/** What a host's clock said last, ms: in a turn that sends or receives, what it said then. */
+let latest = 0;
+
 /** What to add to a time of `NodeHost.now` for µs since 1970. */
 export const EPOCH = Math.round(performance.timeOrigin * 1000);
 
@@ -24,7 +27,8 @@ export class NodeHost implements Host {
   #keepAlive = true;
 
   now(): number {
-    return Math.floor(performance.now() * 1000);
+    latest = performance.now();
+    return Math.floor(latest * 1000);
   }
 
   random(bytes: Uint8Array): void {
@@ -114,18 +118,20 @@ export function turn<T>(callback: (argument: T) => void, argument: T): void {
 
 function runTurn<T>(callback: (argument: T) => void, argument: T): void {
   begun++;
+  const before = latest;
   try {
     callback(argument);
   } finally {
-    while (waiting.length > 0 && (waiting[0]!.turn <= begun || waiting[0]!.time <= performance.now())) {
+    if (latest === before && waiting.length > 0) latest = performance.now();
+    while (waiting.length > 0 && (waiting[0]!.turn <= begun || waiting[0]!.time <= latest)) {
       waiting.shift()!.callback();
     }
   }
 }
 
 /**
- * Calls back when the turns that wait now have run; where they take more than `patience` ms, after the one that is running then. Returns false, and
- * never calls back, where none waits.
+ * Calls back when the turns that wait now have run; where they take more than `patience` ms, after the one that says so: it sent or received later than
+ * that, or did neither. Returns false, and never calls back, where none waits.
  */
 export function afterTurns(callback: () => void, patience: number): boolean {
   if (asked === begun) return false;

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { Buffer } from 'node:buffer';
 import type { SocketEvents, TcpSocket } from '../../stack/socket.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { checkTcpOptions, type TcpOptions } from '../../stack/tcp-options.ts';

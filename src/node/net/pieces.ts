@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { Piece } from './handle.ts';
 
 /** What a stream gives to be written. */
@@ -16,14 +17,14 @@ export function piece({ chunk, encoding }: Chunk): Piece {
 }
 
 /** Short chunks go together into memory of ours; long ones go as they are. At least one piece, where there is a chunk. */
-export function gather(all: readonly Chunk[]): Piece[] {
-  const chunks = trimmed(all);
-  if (chunks.length === 1) return [piece(chunks[0]!)];
+export function gather(chunks: readonly Chunk[]): Piece[] {
+  const end = trimmed(chunks);
+  if (end === 1) return [piece(chunks[0]!)];
   const pieces: Piece[] = [];
   let from = 0;
   /** Bytes of the short chunks from `from` on, or a few more: of base64 one cannot tell. */
   let length = 0;
-  for (let i = 0; i < chunks.length; i++) {
+  for (let i = 0; i < end; i++) {
     const size = Buffer.byteLength(chunks[i]!.chunk, chunks[i]!.encoding);
     if (size < SHORT) {
       length += size;
@@ -34,15 +35,15 @@ export function gather(all: readonly Chunk[]): Piece[] {
     from = i + 1;
     length = 0;
   }
-  if (chunks.length > from) pieces.push(together(chunks, from, chunks.length, length));
+  if (end > from) pieces.push(together(chunks, from, end, length));
   return pieces;
 }
 
-/** Without empty ones at the end, but for the first: `http` ends a response by an empty string. */
-function trimmed(chunks: readonly Chunk[]): readonly Chunk[] {
+/** How many there are without empty ones at the end, but for the first: `http` ends a response by an empty string. */
+function trimmed(chunks: readonly Chunk[]): number {
   let end = chunks.length;
   while (end > 1 && chunks[end - 1]!.chunk.length === 0) end--;
-  return end === chunks.length ? chunks : chunks.slice(0, end);
+  return end;
 }
 
 function together(chunks: readonly Chunk[], from: number, to: number, length: number): Piece {
