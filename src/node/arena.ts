@@ -5,6 +5,7 @@ import { MAX_PACKET } from '../wire/ip-header.ts';
 import type { Ffi } from './ffi.ts';
 
 const PAGE = 4096;
+const CACHE_LINE = 64;
 
 /**
  * Where a slot starts in its page: reads to the start of a page were measured four times slower than to its middle. The text of a packet of IPv4
@@ -115,8 +116,9 @@ export class Arena {
 
   #grow(): void {
     const length = HEADROOM + this.#size;
-    // Whole pages, so that every slot starts alike.
-    const stride = Math.ceil(length / PAGE) * PAGE;
+    // Whole pages, so that every slot starts alike; short ones side by side: they would have the same few places in the processor's caches, and a page each.
+    const unit = length < PAGE ? CACHE_LINE : PAGE;
+    const stride = Math.ceil(length / unit) * unit;
     const memory = frameMemory(2 * PAGE + this.#slots * stride);
     const base = this.#ffi.address(memory.buffer as ArrayBuffer) + memory.byteOffset;
     const first = (PAGE - (base % PAGE)) % PAGE;

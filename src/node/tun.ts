@@ -221,6 +221,8 @@ export class TunDevice implements Device {
   #spinning = false;
   #spinUntil = 0;
   readonly #arena: Arena;
+  /** For short packets, as many as may wait. */
+  readonly #shortArena: Arena;
   /** For super-segments that the arena has no room for, once there is one. */
   #bigArena: Arena | null = null;
   readonly #segmentation = new Segmentation();
@@ -254,6 +256,7 @@ export class TunDevice implements Device {
     this.#clock = setup.clock;
     this.#spin = setup.spin ?? 0;
     this.#arena = new Arena(system, SLOTS);
+    this.#shortArena = new Arena(system, BATCH, SHORT);
     this.#incoming = this.#arena.takeIncoming();
     open.add(this);
     if (!TunDevice.#seesExit) process.once('exit', TunDevice.#exit);
@@ -267,7 +270,8 @@ export class TunDevice implements Device {
 
   /** Frames lent to the stack, with those that it keeps. */
   get outstanding(): number {
-    return this.#arena.outstanding - 1 + (this.#bigArena?.outstanding ?? 0);
+    const short = this.#shortArena.outstanding;
+    return this.#arena.outstanding - 1 + short + (this.#bigArena?.outstanding ?? 0);
   }
 
   attach(sink: FrameSink): void {
@@ -279,6 +283,7 @@ export class TunDevice implements Device {
   }
 
   allocate(length: number): Frame {
+    if (length <= SHORT) return this.#shortArena.take(length);
     if (length <= MAX_PACKET) return this.#arena.take(length);
     this.#bigArena ??= new Arena(this.#ffi, BIG_SLOTS, BIG_PACKET);
     return this.#bigArena.take(length);
