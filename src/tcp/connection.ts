@@ -55,7 +55,7 @@ export function sendUrgent(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: numb
 /** RECEIVE, §3.10.3: see `events/receive.ts`. Nothing can leave by it but the news of a window that it opened: an ACK that waits for the answer waits on. */
 export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
   const bytes = take(tcb, max, now);
-  if (tcb.ackOwed === ACK_SOON) output(tcb, now);
+  if (bytes !== null && tcb.ackOwed === ACK_SOON) output(tcb, now);
   return bytes;
 }
 
@@ -71,7 +71,7 @@ export function consume(tcb: Tcb, take: (bytes: Uint8Array) => void, now: number
 /** RECEIVE into `target`: see `events/receive.ts`. */
 export function receiveInto(tcb: Tcb, target: Uint8Array, now: number): number {
   const length = fill(tcb, target, now);
-  if (tcb.ackOwed === ACK_SOON) output(tcb, now);
+  if (length > 0 && tcb.ackOwed === ACK_SOON) output(tcb, now);
   return length;
 }
 
