@@ -342,28 +342,22 @@ export class Connection implements TcpSocket {
       tcb.notices = 0;
       return;
     }
-    if (this.#take(notices.CONNECTED)) {
+    if (take(tcb, notices.CONNECTED)) {
       if (this.#is(SHUTDOWN_LATER)) this.shutdown();
       this.events.onConnect?.();
     }
-    if (this.#take(notices.ADVICE) && tcb.softError !== null) this.events.onAdvice?.(tcb.softError);
-    if (this.#take(notices.URGENT)) this.events.onAdvice?.('urgent');
-    if (this.#take(notices.WRITABLE) && (tcb.notices & notices.OVER) === 0) this.events.onWritable?.();
-    if (this.#take(notices.READABLE) && !this.#is(READABLE_TOLD) && tcb.receiveBuffer.readable > 0) {
+    if (take(tcb, notices.ADVICE) && tcb.softError !== null) this.events.onAdvice?.(tcb.softError);
+    if (take(tcb, notices.URGENT)) this.events.onAdvice?.('urgent');
+    if (take(tcb, notices.WRITABLE) && (tcb.notices & notices.OVER) === 0) this.events.onWritable?.();
+    if (take(tcb, notices.READABLE) && !this.#is(READABLE_TOLD) && tcb.receiveBuffer.readable > 0) {
       this.#note(READABLE_TOLD, true);
       this.events.onReadable?.();
     }
-    if (this.#take(notices.ENDED) && tcb.failure === null) this.events.onEnd?.();
-    if (this.#take(notices.OVER)) {
+    if (take(tcb, notices.ENDED) && tcb.failure === null) this.events.onEnd?.();
+    if (take(tcb, notices.OVER)) {
       this.#note(OVER, true);
       this.events.onClose?.(tcb.failure);
     }
-  }
-
-  #take(notice: number): boolean {
-    const there = (this.tcb.notices & notice) !== 0;
-    this.tcb.notices &= ~notice;
-    return there;
   }
 
   /** The route to the peer has changed. For the stack. */
@@ -388,4 +382,11 @@ export class Connection implements TcpSocket {
     core.output(this.tcb, this.#engine.now());
     this.#engine.settle(this);
   }
+}
+
+/** Whether there was such a notice; it is gone. */
+function take(tcb: Tcb, notice: number): boolean {
+  if ((tcb.notices & notice) === 0) return false;
+  tcb.notices &= ~notice;
+  return true;
 }
