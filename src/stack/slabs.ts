@@ -3,32 +3,58 @@ import { RECYCLED } from '../tcp/receive-buffer.ts';
 const SLAB = 256 * 1024;
 /** Larger pieces get memory of their own: a slab lives as long as its longest-lived piece. */
 const LARGEST = 32 * 1024;
-/** Pieces of `RECYCLED` bytes kept for the next one who asks: what many fast connections hold at once between two turns. */
-const KEPT = 64;
+/** Most pieces of `RECYCLED` bytes kept for the next one who asks, 16 MiB: what fast connections hold at once between two turns. */
+const MOST_KEPT = 256;
+/** When so many were given back, half of those that nobody has needed meanwhile go. */
+const ROUND = 1024;
 
 /**
  * Memory for received text: small pieces cut from larger ones, as an array of its own costs more than most segments; and pieces of
- * `RECYCLED` bytes again and again: memory that the processor has at hand takes a copy five times faster than memory new to it.
+ * `RECYCLED` bytes. What comes back is given out again: memory that the processor has at hand takes a copy five times faster than memory new to it. And
+ * wherever 64 MiB of array buffers have come and gone, V8 marks the whole heap: where that holds a million connections it would never be done.
  */
 export class Slabs {
   #slab = new Uint8Array(0);
   #used = 0;
+  /** Pieces of the slab that did not come back. */
+  #out = 0;
   readonly #kept: Uint8Array[] = [];
+  /** How many came back in this round, and the least that were kept at any time in it. */
+  #given = 0;
+  #spare = 0;
 
   /** `size` bytes that nobody else refers to. */
   take(size: number): Uint8Array {
-    if (size > LARGEST) return (size === RECYCLED ? this.#kept.pop() : undefined) ?? new Uint8Array(size);
+    if (size > LARGEST) return (size === RECYCLED ? this.#again() : undefined) ?? new Uint8Array(size);
     if (this.#used + size > this.#slab.length) {
       this.#slab = new Uint8Array(SLAB);
       this.#used = 0;
+      this.#out = 0;
     }
     const piece = this.#slab.subarray(this.#used, this.#used + size);
     this.#used += size;
+    this.#out++;
     return piece;
   }
 
-  /** Takes a piece of `RECYCLED` bytes back. */
+  /** Takes a piece back that nobody refers to any more. A slab of which all came back is used again. */
   give(piece: Uint8Array): void {
-    if (this.#kept.length < KEPT) this.#kept.push(piece);
+    if (piece.buffer === this.#slab.buffer) {
+      if (--this.#out === 0) this.#used = 0;
+      return;
+    }
+    if (piece.length !== RECYCLED) return;
+    const kept = this.#kept;
+    if (kept.length < MOST_KEPT) kept.push(piece);
+    if (++this.#given < ROUND) return;
+    this.#given = 0;
+    kept.length -= this.#spare >>> 1;
+    this.#spare = kept.length;
+  }
+
+  #again(): Uint8Array | undefined {
+    const piece = this.#kept.pop();
+    this.#spare = Math.min(this.#spare, this.#kept.length);
+    return piece;
   }
 }

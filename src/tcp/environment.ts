@@ -48,6 +48,6 @@ export interface Environment {
   fastOpenVanished?(tcb: Tcb, now: number): void;
   /** Memory for received text: `size` bytes that nobody else refers to. */
   allocate(size: number): Uint8Array;
-  /** Takes such memory back, where it is of the size that is used again (`RECYCLED`), and nobody refers to it any more. */
+  /** Takes memory of text back that nobody refers to any more. */
   recycle?(memory: Uint8Array): void;
 }

@@ -1,7 +1,7 @@
 /** Where received text lives: gives memory that nobody else refers to. */
 export interface Allocator {
   allocate(size: number): Uint8Array;
-  /** Takes memory of `RECYCLED` bytes back that nobody refers to any more. */
+  /** Takes memory back that nobody refers to any more. */
   recycle?(memory: Uint8Array): void;
   /** Has the memory that text just arrived in stay as it is, so that it need not be copied; null where that cannot be. */
   keep?(arrived: Uint8Array): Loan | null;
@@ -18,7 +18,7 @@ const BLOCK_BITS = 12;
 const BLOCK = 1 << BLOCK_BITS;
 /** The least room given to a chunk that others may follow before it is read. */
 const SHARED = 2048;
-/** Size of the memory that is used again and again where the reader is done with it when `consume` returns. */
+/** Size of the memory for much text where the reader is done with it when `consume` returns. */
 export const RECYCLED = 1 << 16;
 /** In the place of a chunk that is read. */
 const NONE = new Uint8Array(0);
@@ -175,7 +175,7 @@ export class ReceiveBuffer {
       return end - start;
     }
     take(view(chunk, start, end));
-    if (ours && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
+    if (ours) this.allocator.recycle?.(chunk);
     return end - start;
   }
 
@@ -200,7 +200,7 @@ export class ReceiveBuffer {
       const ours = !this.given;
       this.shift();
       if (loan !== null) this.giveBack(loan, n);
-      else if (ours && chunk.length === RECYCLED) this.allocator.recycle?.(chunk);
+      else if (ours) this.allocator.recycle?.(chunk);
     }
     return at;
   }

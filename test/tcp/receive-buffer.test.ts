@@ -22,9 +22,10 @@ function recycler() {
     fresh: 0,
     kept,
     allocate(size: number) {
-      const memory = size === RECYCLED ? kept.pop() : undefined;
-      if (memory === undefined) this.fresh += size;
-      return memory ?? new Uint8Array(size);
+      const at = kept.findLastIndex(({ length }) => length === size);
+      if (at >= 0) return kept.splice(at, 1)[0]!;
+      this.fresh += size;
+      return new Uint8Array(size);
     },
     recycle(memory: Uint8Array) {
       kept.push(memory.fill(0xbb));
