@@ -1,16 +1,9 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
-import { afterPoll } from './host.ts';
+import { type Poll, polling } from './poll.ts';
 import { TunError } from './tun-error.ts';
 
 type Koffi = typeof import('koffi');
-
-/** A watch on a file descriptor in Node's own event loop (`uv_poll_t`). It stops when it is garbage: hold on to it. */
-export interface PollHandle {
-  ref(): void;
-  unref(): void;
-  close(): void;
-}
 
 /**
  * The system calls this package makes, each a synchronous call of about 40 ns beyond the kernel's own time. Addresses are numbers (an
@@ -29,8 +22,7 @@ export interface Ffi {
   errno(): number;
   /** Where the bytes are in memory. Only for an ArrayBuffer's own memory of more than 64 bytes: smaller ones the engine may move. */
   address(bytes: ArrayBuffer): number;
-  /** Calls back, from the event loop, while `fd` can be read or has failed (a read then tells how). */
-  poll(fd: number, onReadable: () => void): PollHandle;
+  readonly poll: Poll;
 }
 
 const require = createRequire(import.meta.url);
@@ -74,24 +66,6 @@ function noFfi(error: unknown): TunError {
     : new TunError('no-ffi', `the optional package koffi does not load (${why})`, 'npm rebuild koffi');
 }
 
-/**
- * koffi calls back outside of Node's own bracket: exceptions would be swallowed, promises and ticks would wait for another event. An immediate has the
- * bracket, and runs in the same turn of the loop, before the next poll. So what there is to do is done at once, and what it leaves to others then.
- */
-function bracketed(callback: () => void): void {
-  try {
-    callback();
-  } catch (error) {
-    afterPoll(() => {
-      throw error;
-    });
-    return;
-  }
-  afterPoll(nothing);
-}
-
-function nothing(): void {}
-
 function bind(koffi: Koffi): Ffi {
   try {
     const libc = koffi.load(null);
@@ -107,7 +81,7 @@ function bind(koffi: Koffi): Ffi {
       unshare: libc.func('int unshare(int flags)'),
       errno: () => koffi.errno(),
       address: (bytes) => Number(koffi.address(bytes)),
-      poll: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, () => bracketed(onReadable)),
+      poll: polling(koffi),
     };
   } catch (error) {
     throw noFfi(error);

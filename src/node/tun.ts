@@ -7,9 +7,10 @@ import { REAL_ZERO } from '../tcp/real.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
 import { Arena, ArenaFrame } from './arena.ts';
-import { errnoName, type Ffi, ffi, type PollHandle } from './ffi.ts';
+import { errnoName, type Ffi, ffi } from './ffi.ts';
 import { afterPoll, afterTurns, NodeHost } from './host.ts';
 import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePrefix, setupError } from './interface.ts';
+import type { PollHandle } from './poll.ts';
 import { TunError } from './tun-error.ts';
 import { readVnetHeader, VNET_HEADER, writeVnetHeader } from './vnet.ts';
 

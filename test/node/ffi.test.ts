@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { errnoName, ffi } from '../../src/node/ffi.ts';
+import { errnoName, ffi, loadKoffi } from '../../src/node/ffi.ts';
 import { checkName, parsePrefix, setupError } from '../../src/node/interface.ts';
+import { polling } from '../../src/node/poll.ts';
 import { TunError } from '../../src/node/tun-error.ts';
 
 function failure(run: () => unknown): TunError {
@@ -53,11 +54,22 @@ describe.runIf(process.platform === 'linux')('ffi on Linux', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('poll', () => {
+/** What a thread has, or a Node that lets nobody call libuv. */
+function koffiPolling() {
+  const load = () => {
+    throw new Error('no such symbol');
+  };
+  return polling({ ...loadKoffi(), load });
+}
+
+const polls = { "libuv's": () => ffi().poll, "koffi's": koffiPolling };
+
+describe.runIf(process.platform === 'linux').each(Object.entries(polls))('poll, %s', (name, make) => {
   let directory = '';
   let fd = -1;
   const memory = new ArrayBuffer(128);
   const system = process.platform === 'linux' ? ffi() : (undefined as never);
+  const poll = process.platform === 'linux' ? make() : (undefined as never);
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'synfin-'));
@@ -75,9 +87,15 @@ describe.runIf(process.platform === 'linux')('poll', () => {
   const put = () => expect(system.write(fd, system.address(memory), 1)).toBe(1);
   const take = () => system.read(fd, system.address(memory), 1);
 
+  it('is what it says', () => {
+    const handle = poll(fd, () => {});
+    expect(handle.constructor.name).toBe(name === "koffi's" ? 'PollHandle' : 'Object');
+    handle.close();
+  });
+
   it('calls back while there is something to read; ticks and promises that come of it run before the next time', async () => {
     const story: string[] = [];
-    const handle = system.poll(fd, () => {
+    const handle = poll(fd, () => {
       story.push('readable');
       take();
       process.nextTick(() => story.push('tick'));
@@ -96,7 +114,7 @@ describe.runIf(process.platform === 'linux')('poll', () => {
     const caught: string[] = [];
     process.on('uncaughtException', (error) => caught.push(error.message));
     let times = 0;
-    const handle = system.poll(fd, () => {
+    const handle = poll(fd, () => {
       take();
       throw new Error(`time ${++times}`);
     });
@@ -107,6 +125,15 @@ describe.runIf(process.platform === 'linux')('poll', () => {
     process.removeAllListeners('uncaughtException');
     for (const listener of listeners) process.on('uncaughtException', listener);
     expect(caught).toEqual(['time 1', 'time 2']);
+  });
+});
+
+describe.runIf(process.platform === 'linux')("poll, libuv's", () => {
+  it('says that a descriptor cannot be watched', () => {
+    const system = ffi();
+    const file = system.open('/etc/passwd', 0);
+    expect(() => system.poll(file, () => {})).toThrow(`the event loop cannot watch descriptor ${file}`);
+    system.close(file);
   });
 });
 
