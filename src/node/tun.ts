@@ -233,8 +233,11 @@ export class TunDevice implements Device {
   readonly #waiting = new Batch<ArenaFrame>();
   #waitingSince = REAL_ZERO;
   #arranged = false;
-  /** A batch is being read and answered. */
+  /** A batch is being read and answered; since when. */
   #reading = false;
+  #readingSince = REAL_ZERO;
+  /** The last packet came alone. */
+  #alone = false;
   #sink: FrameSink | undefined;
   #poll: PollHandle | undefined;
   #referenced = true;
@@ -349,9 +352,8 @@ export class TunDevice implements Device {
     const { count } = this.#waiting;
     if (count === BATCH) return false;
     if (this.#reading) {
-      const now = this.#clock();
-      if (count === 0) this.#waitingSince = now;
-      return now - this.#waitingSince < PATIENCE;
+      if (count === 0) this.#waitingSince = this.#readingSince;
+      return count === 0 || this.#clock() - this.#waitingSince < PATIENCE;
     }
     if (!this.#arranged) this.#arranged = afterTurns(this.#turnsOver, PATIENCE / 1000);
     return this.#arranged;
@@ -419,7 +421,9 @@ export class TunDevice implements Device {
     const most = this.#linkHeader + MAX_PACKET;
     let reads = 0;
     let bytes = 0;
+    let answered = 0;
     this.#reading = true;
+    this.#readingSince = now;
     try {
       while (reads < BATCH && bytes < BATCH_BYTES && this.#sink !== undefined) {
         const frame = this.#incoming;
@@ -443,14 +447,21 @@ export class TunDevice implements Device {
         } finally {
           if (frame.isKept) this.#incoming = this.#arena.takeIncoming();
         }
+        // A request, likely. Its answer does not wait for the look that finds no further packet.
+        if (reads === 1 && this.#alone && bytes <= SHORT) {
+          answered = 1;
+          this.#sink?.flush(now);
+          this.#sendWaiting();
+        }
       }
     } finally {
       // Also where an application's callback threw: what was received before is to be answered.
       this.received += reads;
       if (this.#spin > 0) this.#lookAgain(now, reads > 0);
       try {
-        if (reads > 0) this.#sink?.flush(now);
+        if (reads > answered) this.#sink?.flush(now);
       } finally {
+        this.#alone = reads === 1;
         this.#reading = false;
         this.#sendWaiting();
       }

@@ -12,8 +12,11 @@ const LENGTH = 100;
 class Machine {
   readonly written: number[] = [];
   readonly frames = new Map<number, Frame>();
-  /** Packets that wait to be read. */
+  /** `read`, `none` for one that finds nothing, `write`. */
+  readonly calls: string[] = [];
+  /** Packets that wait to be read, and how long they are. */
   waiting = 0;
+  length = LENGTH;
   now = 1_000_000;
   closed = false;
   wake: () => void = () => {};
@@ -25,13 +28,16 @@ class Machine {
       address: () => 2 ** 32,
       read: () => {
         if (this.waiting === 0) {
+          this.calls.push('none');
           this.#errno = 11;
           return -1;
         }
+        this.calls.push('read');
         this.waiting--;
-        return LENGTH;
+        return this.length;
       },
       write: (_fd, address, length) => {
+        this.calls.push('write');
         const frame = this.frames.get(address)!;
         this.written.push(frame.bytes[frame.offset]!);
         return length;
@@ -246,6 +252,24 @@ describe('TunDevice.transmit', () => {
     expect(seen).toEqual([-1, 1, 1, 2, 3]);
     machine.send(4);
     expect(machine.written).toEqual([1, 1, 2, 3, 4]);
+  });
+
+  it('answers a short packet before it looks for the next one, where the last one came alone', () => {
+    const machine = new Machine();
+    machine.device.attach({ receive: () => {}, flush: () => void machine.send(1) });
+    const wake = (count: number, length = LENGTH) => {
+      machine.calls.length = 0;
+      machine.waiting = count;
+      machine.length = length;
+      machine.wake();
+      return machine.calls.join(' ');
+    };
+    expect(wake(2)).toBe('read read none write');
+    expect(wake(1)).toBe('read none write');
+    expect(wake(1)).toBe('read write none');
+    expect(wake(1, 3000)).toBe('read none write');
+    expect(wake(3)).toBe('read write read read none write');
+    expect(wake(1)).toBe('read none write');
   });
 
   it('answers a batch though the application throws', () => {
