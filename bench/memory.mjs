@@ -1,19 +1,19 @@
 // Our stack against itself, in one process, over a link in memory: frames of one segment, checksums computed and verified.
 //
-//   node --expose-gc bench/memory.mjs [--dist DIRECTORY] [--seconds S] [--count N] stream|crr|syn|idle|time-wait|half-open|tables|million|keep-alive
+//   node --expose-gc bench/memory.mjs [--dist DIRECTORY] [--seconds S] [--count N] stream|crr|syn|idle|time-wait|half-open|tables|keep-alive
 //
 // stream, crr: MiB/s (--gso: frames of 64 KiB without checksums) and connections/s. syn: µs for each SYN that a cookie answers. idle, time-wait, half-open (--six: IPv6): bytes for each of N.
-// tables: ns of a look-up and of a timer among N. million: what N idle connections and N in TIME-WAIT do to goodput and to the time of a request;
-// needs --max-old-space-size=8000. keep-alive: idle CPU with N keep-alive timers.
+// tables: ns of a look-up and of a timer among N. keep-alive: idle CPU with N keep-alive timers. (What a million connections do to the others: bench/million.mjs.)
 //
 // `--gso`: frames of up to 64 KiB, whose checksums nobody computes, unless `--sums`. Says one line of JSON. Nothing of the kernel's TCP is in it, and no device: the cost of the protocol itself.
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { readArguments, whole } from '../scripts/command-line.mjs';
+import { held, openBuild } from './lib/in-memory.mjs';
 
 const { values, positionals } = readArguments(
   import.meta.url,
   {
-    dist: { type: 'string', default: new URL('../dist', import.meta.url).pathname },
+    dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
     seconds: { type: 'string', default: '2' },
     count: { type: 'string' },
     gso: { type: 'boolean', default: false },
@@ -22,134 +22,13 @@ const { values, positionals } = readArguments(
   },
   true,
 );
-const load = (path) => import(pathToFileURL(`${values.dist}/${path}`).href);
-const [{ Stack }, { linux }, { Pair }, { NodeHost }, { IpAddress }] = await Promise.all([
-  load('stack/stack.js'),
-  load('tcp/config.js'),
-  load('link/pair.js'),
-  load('node/host.js'),
-  load('wire/address.js'),
-]);
-
-/** Turns that are arranged, of both stacks: the loop below makes them, in order. */
-let turns = [];
-function run() {
-  const now = turns;
-  turns = [];
-  for (const turn of now) turn();
-}
-
-/** A stack's host; its timers are the machine's. */
-class LoopHost extends NodeHost {
-  constructor() {
-    super();
-    this.unref();
-  }
-  soon(callback) {
-    turns.push(callback);
-  }
-}
-
-const pair = new Pair(values.gso ? { maxGso: 65535, checksum: !values.sums } : {});
-const B = IpAddress.parse('10.0.0.2');
-const config = {
-  ...linux,
-  ip_local_port_range: [1024, 65_535],
-  tcp_max_tw_buckets: 4_000_000,
-  tcp_max_syn_backlog: 65_536,
-  somaxconn: 65_536,
-  restAfter: 500_000,
-  timeWait: 3600e6,
-};
-const [a, b] = [pair.a, pair.b].map((device, i) => {
-  const stack = new Stack({ host: new LoopHost(), config });
-  stack.addDevice(device, [{ address: IpAddress.parse(`10.0.0.${i + 1}`), prefixLength: 8 }]);
-  return stack;
-});
-
-/** Until nothing is left to do. */
-function settle() {
-  while (pair.pump(a.host.now()) || turns.length > 0) run();
-}
-
-/** Until `seconds` have passed on the clock: what waits for a timer gets it. */
-async function runFor(seconds) {
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    for (let i = 0; i < 64; i++) {
-      const moved = pair.pump(a.host.now());
-      if (turns.length > 0) run();
-      else if (!moved) break;
-    }
-    await new Promise(setImmediate);
-  }
-}
-
-const BLOCK = new Uint8Array(64 * 1024);
+const { load, Stack, Pair, IpAddress, LoopHost, linux, couple: makeCouple } = await openBuild(values.dist);
+const couple = makeCouple(values.gso ? { maxGso: 65535, checksum: !values.sums } : {});
+const { a, b } = couple;
 const seconds = Number(values.seconds);
 
-/** A stream from `a` to `b`, for a while: MiB a second, and a second of CPU. */
-async function streamFor(seconds, port) {
-  let got = 0;
-  const take = (bytes) => {
-    got += bytes.length;
-  };
-  const listener = b.listen({ port }, (socket) => {
-    socket.events = { onReadable: () => socket.consume(take) };
-  });
-  const socket = a.connect({ remoteAddress: B, remotePort: port });
-  const pump = () => {
-    while (socket.send(BLOCK, false) === BLOCK.length);
-  };
-  socket.events = { onConnect: pump, onWritable: pump };
-  await runFor(0.7);
-  got = 0;
-  const from = performance.now();
-  const cpu = process.cpuUsage();
-  await runFor(seconds);
-  const took = (performance.now() - from) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  socket.abort();
-  listener.close();
-  settle();
-  return { 'MiB/s': got / 2 ** 20 / took, 'MiB/core-s': got / 2 ** 20 / ((user + system) / 1e6) };
-}
-
-const stream = () => streamFor(seconds, 80);
-
-/** Requests and responses of 64 bytes, one after the other: µs for each, and µs of CPU. */
-async function askFor(seconds, port) {
-  const message = new Uint8Array(64);
-  let done = 0;
-  const listener = b.listen({ port }, (socket) => {
-    socket.events = {
-      onReadable() {
-        socket.consume(() => {});
-        socket.send(message);
-      },
-    };
-  });
-  const socket = a.connect({ remoteAddress: B, remotePort: port });
-  socket.events = {
-    onConnect: () => socket.send(message),
-    onReadable() {
-      socket.consume(() => {});
-      done++;
-      socket.send(message);
-    },
-  };
-  await runFor(0.3);
-  done = 0;
-  const from = performance.now();
-  const cpu = process.cpuUsage();
-  await runFor(seconds);
-  const took = (performance.now() - from) * 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  socket.abort();
-  listener.close();
-  settle();
-  return { 'µs/request': took / done, 'µs CPU/request': (user + system) / done };
-}
+/** A stream from `a` to `b`. */
+const stream = () => couple.stream(80).run(seconds, 0.7);
 
 async function crr() {
   const request = new Uint8Array(64);
@@ -165,7 +44,7 @@ async function crr() {
   });
   let stop = false;
   const one = () => {
-    const socket = a.connect({ remoteAddress: B, remotePort: 80 });
+    const socket = couple.connect(80);
     socket.events = {
       onConnect: () => socket.send(request),
       onReadable: () => socket.consume(() => {}),
@@ -178,11 +57,11 @@ async function crr() {
   };
   for (let i = 0; i < 64; i++) one();
   // Warm by what was done, not by the clock: on a busy machine little of it is ours.
-  while (done < 5000) await runFor(0.1);
+  while (done < 5000) await couple.runFor(0.1);
   done = 0;
   const from = performance.now();
   const cpu = process.cpuUsage();
-  await runFor(seconds);
+  await couple.runFor(seconds);
   stop = true;
   const took = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(cpu);
@@ -195,8 +74,9 @@ async function syn() {
     ['wire/segment.js', 'wire/ip-header.js', 'wire/ip.js', 'wire/tcp.js'].map(load),
   );
   const wire = new Pair();
-  const stack = new Stack({ host: new LoopHost(), config: { ...linux, tcp_syncookies: 2 } });
-  stack.addDevice(wire.b, [{ address: B, prefixLength: 24 }]);
+  const server = IpAddress.parse('10.0.0.2');
+  const stack = new Stack({ host: new LoopHost({ turns: [] }), config: { ...linux, tcp_syncookies: 2 } });
+  stack.addDevice(wire.b, [{ address: server, prefixLength: 24 }]);
   stack.addRoute(IpAddress.parse('0.0.0.0'), 0, wire.b);
   stack.listen({ port: 80 });
   let answers = 0;
@@ -210,7 +90,7 @@ async function syn() {
     x = (Math.imul(x, 1664525) + 1013904223) | 0;
     segment.sourcePort = 1024 + ((x >>> 8) & 0x7fff);
     segment.seq = x;
-    header.setAddresses(IpAddress.v4(0xc6120000 | (x >>> 15)), B);
+    header.setAddresses(IpAddress.v4(0xc6120000 | (x >>> 15)), server);
     const frame = wire.a.allocate(64);
     const length = buildTcp(segment, frame.bytes, frame.offset + 20);
     header.payloadLength = length;
@@ -235,47 +115,15 @@ async function syn() {
   return { 'µs CPU/SYN': spent / answers, SYNs: answers };
 }
 
-/** Bytes of everything, after collecting: the heap, and what array buffers hold outside of it. */
-function held() {
-  for (let i = 0; i < 4; i++) globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
-
-/** `count` connections, 50,000 to a port from `port` on: `accepted` and `opened` get the sockets of both ends. */
-async function connectMany(count, port, accepted, opened) {
-  const ports = Math.ceil(count / 50_000);
-  for (let p = 0; p < ports; p++) {
-    b.listen({ port: port + p, backlog: 65_535 }, accepted);
-    for (let i = 0; i < count / ports; i++) {
-      opened(a.connect({ remoteAddress: B, remotePort: port + p }));
-      if (i % 64 !== 63) continue;
-      settle();
-      // Timers: the first ones come to rest while others are still made.
-      if (i % 1024 === 1023) await runFor(0.01);
-    }
-    settle();
-  }
-}
-
-/** Until all connections are at rest: nobody has to hurry for that. */
-async function rest() {
-  for (let i = 0; i < 120; i++) {
-    await runFor(1);
-    if ([a, b].every((stack) => stack.stats().dormant === stack.stats().connections)) break;
-  }
-  await runFor(1);
-}
-
 /** Bytes for each of many idle established connections; both ends are here: half of it is one end's. */
 async function idle() {
   const count = values.count === undefined ? 20_000 : whole(values, 'count');
   const kept = [];
   const before = held();
   const keep = (socket) => kept.push(socket);
-  await connectMany(count, 80, keep, keep);
+  await couple.connectMany(count, 80, keep, keep);
   const first = (held() - before) / kept.length;
-  await rest();
+  await couple.rest();
   return {
     'bytes/connection': (held() - before) / kept.length,
     'in the first seconds': first,
@@ -431,42 +279,6 @@ async function tables() {
   };
 }
 
-/** The middle one of each figure. */
-function median(rounds) {
-  const middle = (name) => rounds.map((round) => round[name]).sort((x, y) => x - y)[rounds.length >> 1];
-  return Object.fromEntries(Object.keys(rounds[0]).map((name) => [name, middle(name)]));
-}
-
-/** What very many connections that do nothing cost those that do something: figures of the empty stacks, then of the full ones. */
-async function million() {
-  const count = values.count === undefined ? 1_000_000 : whole(values, 'count');
-  const measure = async () => {
-    const rounds = [];
-    for (let i = 0; i < 5; i++) rounds.push({ ...(await streamFor(1, 7000)), ...(await askFor(1, 7001)) });
-    return median(rounds);
-  };
-  const empty = await measure();
-  const before = held();
-  const kept = [];
-  const keep = (socket) => kept.push(socket);
-  await connectMany(count, 10_000, keep, keep);
-  await rest();
-  const each = (held() - before) / kept.length;
-  const close = (socket) => {
-    socket.events = { onConnect: () => socket.close(), onEnd: () => socket.close() };
-  };
-  await connectMany(count, 20_000, close, close);
-  const full = await measure();
-  const { connections, timeWait } = a.stats();
-  return {
-    ...{ idle: connections, 'in TIME-WAIT': timeWait, 'bytes/connection': each },
-    'MiB for one end of the idle ones': (each * count) / 2 ** 20,
-    ...{ empty, full },
-    'goodput, full ÷ empty': full['MiB/core-s'] / empty['MiB/core-s'],
-    'µs CPU/request, empty ÷ full': empty['µs CPU/request'] / full['µs CPU/request'],
-  };
-}
-
 /** CPU of idle connections whose keep-alive timers are armed, %. */
 async function keepAlive() {
   const count = values.count === undefined ? 100_000 : whole(values, 'count');
@@ -475,8 +287,8 @@ async function keepAlive() {
     socket.setKeepAlive(true);
     kept.push(socket);
   };
-  await connectMany(count / 2, 80, keep, keep);
-  await rest();
+  await couple.connectMany(count / 2, 80, keep, keep);
+  await couple.rest();
   globalThis.gc();
   const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
   // Collecting goes on in other threads for a moment.
@@ -497,7 +309,6 @@ const JOBS = {
   'time-wait': timeWait,
   'half-open': halfOpen,
   tables,
-  million,
   'keep-alive': keepAlive,
 };
 const job = JOBS[positionals[0] ?? 'stream'];

@@ -18,6 +18,7 @@ const SCRIPTS = [
   'bench/goodput.mjs',
   'bench/hot-path.mjs',
   'bench/memory.mjs',
+  'bench/million.mjs',
   'bench/sim.mjs',
 ];
 
@@ -54,6 +55,7 @@ it.each([
   [['scripts/fuzz.mjs', '--seconds', '3'], '--seconds goes with --guided'],
   [['scripts/fuzz.mjs', '--guided', 'none', '--seconds', '3'], '--guided takes wire or stack'],
   [['bench/memory.mjs', 'idle', '--count', '0'], '--count 0: a whole number from 1 on'],
+  [['bench/million.mjs', '--rounds', 'few'], '--rounds few: a whole number from 1 on'],
 ])('%j is refused in one line', ([path, ...args], reason) => {
   const { status, stderr } = script(path!, ...args);
   expect(stderr).toContain(reason);
