@@ -220,6 +220,19 @@ describe('Arena', () => {
     expect((frame.address + frame.offset) % 4096).toBeGreaterThan(2000);
   });
 
+  it('has short ones side by side, all places in a cache used alike', () => {
+    const memory = new Arena({ address: () => 0x7000_0000_0000 } as unknown as Ffi, 64, 2048);
+    const frames = Array.from({ length: 64 }, () => memory.take(2048));
+    const places = new Set(frames.map((frame) => (frame.address % 4096) >>> 6));
+    expect(places.size).toBe(64);
+    frames.sort((a, b) => a.address - b.address);
+    for (const [i, frame] of frames.entries()) {
+      expect((frame.address + frame.offset + 52) % 64).toBe(0);
+      const next = frames[i + 1];
+      if (next !== undefined) expect(next.address - frame.address).toBe(frame.bytes.length);
+    }
+  });
+
   it('gives what came back last', () => {
     const memory = arena();
     const [a, b] = [memory.take(1), memory.take(1)];
