@@ -236,7 +236,7 @@ export class TunDevice implements Device {
   /** A batch is being read and answered; since when. */
   #reading = false;
   #readingSince = REAL_ZERO;
-  /** The last packet came alone. */
+  /** The last packet came alone, and had short answers. */
   #alone = false;
   #sink: FrameSink | undefined;
   #poll: PollHandle | undefined;
@@ -306,6 +306,7 @@ export class TunDevice implements Device {
       this.#waiting.add(frame);
       return true;
     }
+    if (frame.length > SHORT) this.#alone = false;
     this.#sendWaiting();
     return this.#send(frame, good);
   }
@@ -422,6 +423,7 @@ export class TunDevice implements Device {
     let reads = 0;
     let bytes = 0;
     let answered = 0;
+    const alone = this.#alone;
     this.#reading = true;
     this.#readingSince = now;
     try {
@@ -435,6 +437,7 @@ export class TunDevice implements Device {
           this.behind = 0;
           break;
         }
+        this.#alone = reads === 0;
         reads++;
         this.behind++;
         bytes += length;
@@ -447,8 +450,8 @@ export class TunDevice implements Device {
         } finally {
           if (frame.isKept) this.#incoming = this.#arena.takeIncoming();
         }
-        // A request, likely. Its answer does not wait for the look that finds no further packet.
-        if (reads === 1 && this.#alone && bytes <= SHORT) {
+        // A request, likely. Its answer does not wait for the look that finds no further packet. An ACK that lets bulk data go does.
+        if (reads === 1 && alone && bytes <= SHORT) {
           answered = 1;
           this.#sink?.flush(now);
           this.#sendWaiting();
@@ -461,7 +464,6 @@ export class TunDevice implements Device {
       try {
         if (reads > answered) this.#sink?.flush(now);
       } finally {
-        this.#alone = reads === 1;
         this.#reading = false;
         this.#sendWaiting();
       }

@@ -254,9 +254,10 @@ describe('TunDevice.transmit', () => {
     expect(machine.written).toEqual([1, 1, 2, 3, 4]);
   });
 
-  it('answers a short packet before it looks for the next one, where the last one came alone', () => {
+  it('answers a short packet before it looks for the next one, where the last one came alone and had a short answer', () => {
     const machine = new Machine();
-    machine.device.attach({ receive: () => {}, flush: () => void machine.send(1) });
+    let answer = LENGTH;
+    machine.device.attach({ receive: () => {}, flush: () => void machine.send(1, answer) });
     const wake = (count: number, length = LENGTH) => {
       machine.calls.length = 0;
       machine.waiting = count;
@@ -268,7 +269,14 @@ describe('TunDevice.transmit', () => {
     expect(wake(1)).toBe('read none write');
     expect(wake(1)).toBe('read write none');
     expect(wake(1, 3000)).toBe('read none write');
+    expect(wake(1)).toBe('read write none');
     expect(wake(3)).toBe('read write read read none write');
+    expect(wake(1)).toBe('read none write');
+    expect(wake(1)).toBe('read write none');
+    expect(wake(0)).toBe('none');
+    answer = 3000;
+    expect(wake(1)).toBe('read write none');
+    expect(wake(1)).toBe('read none write');
     expect(wake(1)).toBe('read none write');
   });
 
