@@ -2,9 +2,10 @@
 //
 //   node --expose-gc --max-old-space-size=8000 bench/million.mjs [--dist DIRECTORY] [--count N] [--rounds N] [--seconds S]
 //
-// Two stacks with N idle connections and N in TIME-WAIT are measured in turns with two without any in a process of their own (÷ is the middle one of the
-// rounds' ratios), and with two without any in the same process (`beside`): what those lose is the price of the heap, not of the tables.
-// A slice is S seconds of a stream and as many of requests. GC: ms that the engine stopped to collect in one. Says one line of JSON.
+// Two stacks with N idle connections and N in TIME-WAIT are measured in turns with two without any in a process of their own, and with two without any in
+// the same process (`beside`): what those lose is the price of the heap, not of the tables. A slice is S seconds of a stream, or of requests: so short that
+// what else the machine does meets all of them. ÷ is the middle one of the rounds' ratios; `in all` compares the sums, with what happens once in many slices.
+// GC: ms that the engine stopped to collect in all slices of one kind. Says one line of JSON.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
@@ -18,8 +19,8 @@ const { values, positionals } = readArguments(
   {
     dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
     count: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '15' },
-    seconds: { type: 'string', default: '0.3' },
+    rounds: { type: 'string', default: '40' },
+    seconds: { type: 'string', default: '0.1' },
   },
   true,
 );
@@ -27,7 +28,7 @@ const count = whole(values, 'count');
 const rounds = whole(values, 'rounds');
 const seconds = Number(values.seconds);
 /** What a slice takes to be at full speed again, s. */
-const WARM = 0.15;
+const WARM = 0.06;
 if (globalThis.gc === undefined) refuse('run it with node --expose-gc');
 if (positionals.some((word) => word !== 'empty')) refuse(`${positionals.join(' ')}: nothing but options`);
 
@@ -42,15 +43,14 @@ new PerformanceObserver((list) => {
   }
 }).observe({ entryTypes: ['gc'] });
 
-/** What is measured of a couple of stacks, slice by slice: each begins with what it takes to be at full speed again. */
+/** Measures a couple of stacks, slice by slice, in one way or the other: each slice begins with what it takes to be at full speed again. */
 function measuring(couple) {
-  const stream = couple.stream(7000);
-  const asking = couple.asking(7001);
-  return async () => {
+  const ways = { stream: couple.stream(7000), asking: couple.asking(7001) };
+  return async (way) => {
     const [time, times] = [collecting, major];
-    const figures = { ...(await stream.run(seconds, WARM)), ...(await asking.run(seconds, WARM)) };
+    const figures = await ways[way].run(seconds, WARM);
     // The observer hears of the last ones.
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 5));
     return { ...figures, 'GC ms': collecting - time, 'major GCs': major - times };
   };
 }
@@ -83,14 +83,9 @@ async function live() {
 async function serve() {
   await live();
   const slice = measuring(build.couple());
-  process.on('message', async () => process.send(await slice()));
+  process.on('message', async (way) => process.send(await slice(way)));
   process.on('disconnect', () => process.exit(0));
   process.send('ready');
-}
-
-/** The middle one of each figure. */
-function medians(slices) {
-  return Object.fromEntries(Object.keys(slices[0]).map((name) => [name, median(slices.map((one) => one[name]))]));
 }
 
 async function main() {
@@ -99,36 +94,53 @@ async function main() {
   });
   child.once('exit', (status) => refuse(`the process with the empty stacks ended (${status})`));
   await once(child, 'message');
-  const elsewhere = async () => {
-    child.send('measure');
+  const elsewhere = async (way) => {
+    child.send(way);
     return (await once(child, 'message'))[0];
   };
   await live();
   const couple = build.couple();
   const arms = { empty: elsewhere, full: measuring(couple), beside: measuring(build.couple()) };
-  const slices = { empty: [], full: [], beside: [] };
+  const slices = [];
+  const round = async (order) => {
+    for (const way of ['stream', 'asking']) {
+      for (const arm of order) slices.push({ arm, way, ...(await arms[arm](way)) });
+    }
+  };
   // Warm, all of them, before there is anything to compare.
-  for (let i = 0; i < 3; i++) for (const slice of Object.values(arms)) await slice();
+  for (let i = 0; i < 20; i++) await round(Object.keys(arms));
+  slices.length = 0;
   const before = held();
   const kept = await idle(couple, count);
   const each = (held() - before) / kept.length;
   await waiting(couple, count);
   for (let i = 0; i < rounds; i++) {
-    const order = i % 2 === 0 ? ['empty', 'full', 'beside'] : ['beside', 'full', 'empty'];
-    for (const arm of order) slices[arm].push(await arms[arm]());
+    await round(i % 2 === 0 ? ['empty', 'full', 'beside'] : ['beside', 'full', 'empty']);
   }
   child.removeAllListeners('exit').disconnect();
   const { connections, timeWait } = couple.a.stats();
-  const ratio = (one, two, name) => median(slices[one].map((slice, i) => slice[name] / slices[two][i][name]));
+  const [GOODPUT, CPU] = ['MiB/core-s', 'µs CPU/request'];
+  const all = (arm, name) => slices.filter((slice) => slice.arm === arm && name in slice).map((slice) => slice[name]);
+  const ratio = (one, two, name) => median(all(one, name).map((figure, i) => figure / all(two, name)[i]));
+  const sum = (figures) => figures.reduce((x, y) => x + y, 0);
+  /** CPU for what is done: of a goodput its inverse. */
+  const spent = (arm, name) => sum(all(arm, name).map((figure) => (name === CPU ? figure : 1 / figure)));
+  const of = (arm) => ({
+    [GOODPUT]: median(all(arm, GOODPUT)),
+    [CPU]: median(all(arm, CPU)),
+    'GC ms': sum(all(arm, 'GC ms')),
+    'major GCs': sum(all(arm, 'major GCs')),
+  });
   return {
     ...{ idle: connections, 'in TIME-WAIT': timeWait, 'bytes/connection': each },
     'MiB for one end of the idle ones': (each * count) / 2 ** 20,
-    'goodput, full ÷ empty': ratio('full', 'empty', 'MiB/core-s'),
-    'µs CPU/request, empty ÷ full': ratio('empty', 'full', 'µs CPU/request'),
-    'goodput, beside ÷ empty': ratio('beside', 'empty', 'MiB/core-s'),
-    'µs CPU/request, empty ÷ beside': ratio('empty', 'beside', 'µs CPU/request'),
-    ...Object.fromEntries(Object.entries(slices).map(([arm, of]) => [arm, medians(of)])),
-    slices,
+    'goodput, full ÷ empty': ratio('full', 'empty', GOODPUT),
+    'µs CPU/request, empty ÷ full': ratio('empty', 'full', CPU),
+    'goodput, full ÷ empty, in all': spent('empty', GOODPUT) / spent('full', GOODPUT),
+    'µs CPU/request, empty ÷ full, in all': spent('empty', CPU) / spent('full', CPU),
+    'goodput, beside ÷ empty': ratio('beside', 'empty', GOODPUT),
+    'µs CPU/request, empty ÷ beside': ratio('empty', 'beside', CPU),
+    ...{ empty: of('empty'), beside: of('beside'), full: of('full'), slices },
   };
 }
 
