@@ -95,6 +95,7 @@ class CountedSystem {
   #queues = [null, new Ring(), new Ring()];
   #watches = [null, null, null];
   #memory = [];
+  #packet = new Uint8Array(65_600);
   #errno = 0;
 
   /** Buffers lie 2^40 apart. */
@@ -120,6 +121,21 @@ class CountedSystem {
     this.calls[fd].write++;
     this.calls[fd].bytes += length;
     this.#queues[3 - fd].put(this.#view(address), address % 2 ** 40, length);
+    return length;
+  }
+
+  /** What the vectors name, as one packet. */
+  writev(fd, address, count) {
+    const vectors = new Uint32Array(this.#view(address).buffer, address % 2 ** 40, count * 4);
+    let length = 0;
+    for (let i = 0; i < count; i++) {
+      const at = vectors[4 * i] + vectors[4 * i + 1] * 2 ** 32;
+      copy(this.#view(at), at % 2 ** 40, this.#packet, length, vectors[4 * i + 2]);
+      length += vectors[4 * i + 2];
+    }
+    this.calls[fd].write++;
+    this.calls[fd].bytes += length;
+    this.#queues[3 - fd].put(this.#packet, 0, length);
     return length;
   }
 

@@ -1,3 +1,5 @@
+import type { Segment } from '../wire/segment.ts';
+
 /**
  * A frame in memory that belongs to a device: an IP packet, or on a device for `Ethernet` one of its frames, with its header. Incoming: valid only
  * during `FrameSink.receive`, unless `keep` says that it is the receiver's until `giveBack`. Outgoing: from `Device.allocate` until it is handed
@@ -13,6 +15,8 @@ export class Frame {
   checksum = 0;
   /** 0, or the TCP text length of each wire segment but the last, of a frame that stands for several (TSO, GRO). */
   gsoSize = 0;
+  /** Outgoing, as the device's `gather` gave it: text behind the headers that `bytes` does not have. It counts in `length`. */
+  text: readonly Uint8Array[] | null = null;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -67,6 +71,11 @@ export interface Device {
   readonly behind?: number;
   /** Names the receiver and starts reading. Once. */
   attach(sink: FrameSink): void;
+  /**
+   * Where the device takes the text of this super-segment from where it lies, that text, for `Frame.text`; null where it wants it in the frame. Who looks
+   * at what it passes on has no such method.
+   */
+  gather?(segment: Segment): readonly Uint8Array[] | null;
   /** A frame for an IP packet of up to `length` bytes: the caller fills `bytes` from `offset` on, sets the other fields, and
    *  hands it to `transmit` of the same device, or to `release`. */
   allocate(length: number): Frame;

@@ -2,6 +2,7 @@ import { get16 } from '../wire/bytes.ts';
 import { ICMP, ICMPV6, TCP, UDP } from '../wire/ip-header.ts';
 import { IPV4_HEADER } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
+import type { Segment } from '../wire/segment.ts';
 import type { Device, Frame, FrameSink, Offload } from './device.ts';
 
 export interface ShardOptions {
@@ -73,6 +74,10 @@ export class Shard implements Device {
       this.#inner.release(frame);
     }
     sink.flush(now);
+  }
+
+  gather(segment: Segment): readonly Uint8Array[] | null {
+    return this.#inner.gather?.(segment) ?? null;
   }
 
   allocate(length: number): Frame {

@@ -94,6 +94,7 @@ export class Arena {
     frame.length = 0;
     frame.checksum = 0;
     frame.gsoSize = 0;
+    frame.text = null;
     this.#outstanding++;
     return frame;
   }

@@ -14,6 +14,8 @@ export interface Ffi {
   close(fd: number): number;
   read(fd: number, address: number, length: number): number;
   write(fd: number, address: number, length: number): number;
+  /** `address`: of `count` of `struct iovec`. */
+  writev(fd: number, address: number, count: number): number;
   ioctl(fd: number, request: number, argument: number): number;
   socket(domain: number, type: number, protocol: number): number;
   fcntl(fd: number, command: number, argument: number): number;
@@ -75,6 +77,7 @@ function bind(koffi: Koffi): Ffi {
       close: libc.func('int close(int fd)'),
       read: libc.func('intptr_t read(int fd, uintptr_t buf, size_t count)'),
       write: libc.func('intptr_t write(int fd, uintptr_t buf, size_t count)'),
+      writev: libc.func('intptr_t writev(int fd, uintptr_t iov, int count)'),
       ioctl: libc.func('int ioctl(int fd, unsigned long request, uintptr_t arg)'),
       socket: libc.func('int socket(int domain, int type, int protocol)'),
       fcntl: libc.func('int fcntl(int fd, int cmd, uintptr_t arg)'),

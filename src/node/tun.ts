@@ -6,8 +6,10 @@ import { Batch } from '../stack/batch.ts';
 import { REAL_ZERO } from '../tcp/real.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
+import type { Segment } from '../wire/segment.ts';
 import { Arena, ArenaFrame } from './arena.ts';
 import { errnoName, type Ffi, ffi } from './ffi.ts';
+import { cut, Gather, piecesOf } from './gather.ts';
 import { afterPoll, afterTurns, NodeHost } from './host.ts';
 import { CAPABILITY_REMEDY, checkName, IFNAMSIZ, IFREQ_SIZE, Interface, parsePrefix, setupError } from './interface.ts';
 import type { PollHandle } from './poll.ts';
@@ -227,6 +229,7 @@ export class TunDevice implements Device {
   /** For super-segments that the arena has no room for, once there is one. */
   #bigArena: Arena | null = null;
   readonly #segmentation = new Segmentation();
+  readonly #gather: Gather;
   /** The one that is read into next. */
   #incoming: ArenaFrame;
   /** Prepared frames that are to leave together, in order; since when; and whether the end of the turns that wait now is arranged for. */
@@ -259,6 +262,7 @@ export class TunDevice implements Device {
     this.#vnet = vnetHeader ? VNET_HEADER : 0;
     this.#clock = setup.clock;
     this.#spin = setup.spin ?? 0;
+    this.#gather = new Gather(system);
     this.#arena = new Arena(system, SLOTS);
     this.#shortArena = new Arena(system, BATCH, SHORT);
     this.#incoming = this.#arena.takeIncoming();
@@ -284,6 +288,10 @@ export class TunDevice implements Device {
     this.#sink = sink;
     this.#poll = this.#ffi.poll(this.#fd, () => this.#readable());
     if (!this.#referenced) this.#poll.unref();
+  }
+
+  gather(segment: Segment): readonly Uint8Array[] | null {
+    return this.#vnet === 0 ? null : piecesOf(segment);
   }
 
   allocate(length: number): Frame {
@@ -382,18 +390,23 @@ export class TunDevice implements Device {
   #write(frame: ArenaFrame): boolean {
     const length = this.#vnet + frame.length;
     const address = frame.address + frame.offset - this.#vnet;
-    let wrote = this.#ffi.write(this.#fd, address, length);
-    while (wrote < 0 && this.#ffi.errno() === EINTR) wrote = this.#ffi.write(this.#fd, address, length);
+    let wrote = -1;
+    do {
+      wrote =
+        frame.text === null
+          ? this.#ffi.write(this.#fd, address, length)
+          : this.#gather.write(this.#fd, address, length, frame.text);
+    } while (wrote < 0 && this.#ffi.errno() === EINTR);
     return wrote === length;
   }
 
   /**
-   * What the kernel has no memory for in one piece, as its pages lie too scattered: packets of 64 KiB. Each has its headers before its text, over what has
-   * left already.
+   * What the kernel has no memory for in one piece, as its pages lie too scattered: packets of 64 KiB. Where the text is in the frame, each has its headers
+   * before its own, over what has left already.
    */
   #writeInPieces(frame: ArenaFrame): boolean {
     const link = this.#linkHeader;
-    const { bytes, offset: start, gsoSize } = frame;
+    const { bytes, offset: start, gsoSize, text: beside } = frame;
     const segmentation = this.#segmentation;
     frame.offset += link;
     frame.length -= link;
@@ -403,9 +416,12 @@ export class TunDevice implements Device {
     const most = Math.floor((MAX_PACKET - header) / gsoSize) * gsoSize;
     if (most === 0) return false;
     for (let from = 0, index = 0; from < text; from += most, index++) {
-      bytes.set(headers, start + from);
-      frame.offset = start + from + link;
-      segmentation.write(frame, from, Math.min(most, text - from), index);
+      const length = Math.min(most, text - from);
+      const at = beside === null ? start + from : start;
+      bytes.set(headers, at);
+      frame.offset = at + link;
+      if (beside !== null) frame.text = cut(beside, from, length);
+      segmentation.write(frame, from, length, index);
       frame.offset -= link;
       frame.length += link;
       if (!writeVnetHeader(frame, link) || !this.#write(frame)) return false;

@@ -3,7 +3,7 @@ import type { IpAddress } from '../wire/address.ts';
 import { buildIp, ipHeaderLength } from '../wire/ip.ts';
 import { IpHeader, TCP } from '../wire/ip-header.ts';
 import type { Segment } from '../wire/segment.ts';
-import { buildTcp, fillChecksum, fillPseudoChecksum, tcpHeaderLength } from '../wire/tcp.ts';
+import { buildTcp, buildTcpHeader, fillChecksum, fillPseudoChecksum, tcpHeaderLength } from '../wire/tcp.ts';
 
 /** One header serves all packets: it holds only while a packet is built. */
 const header = new IpHeader();
@@ -22,7 +22,8 @@ export function transmitSegment(
 ): boolean {
   const headerLength = ipHeaderLength(local.family);
   const length = tcpHeaderLength(segment) + segment.payloadLength;
-  const frame = device.allocate(headerLength + length);
+  const text = (segment.gsoSize > 0 && device.gather?.(segment)) || null;
+  const frame = device.allocate(headerLength + length - (text === null ? 0 : segment.payloadLength));
   header.setAddresses(local, remote);
   header.protocol = TCP;
   header.hopLimit = ttl;
@@ -33,7 +34,9 @@ export function transmitSegment(
   header.dontFragment = true;
   header.payloadLength = length;
   const start = frame.offset + buildIp(header, frame.bytes, frame.offset);
-  buildTcp(segment, frame.bytes, start);
+  if (text === null) buildTcp(segment, frame.bytes, start);
+  else buildTcpHeader(segment, frame.bytes, start);
+  frame.text = text;
   const pseudo = header.pseudoSum(TCP, length);
   if (device.offload.checksum) {
     fillPseudoChecksum(frame.bytes, start, pseudo);

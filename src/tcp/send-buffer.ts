@@ -84,32 +84,21 @@ export class SendBuffer implements PayloadSource {
 
   copy(from: number, length: number, target: Uint8Array, at: number): void {
     if (from < 0 || from + length > this.length) throw new RangeError(`copy ${from}+${length} of ${this.length} bytes`);
+    for (let done = 0; done < length; ) {
+      const view = this.view(from + done, length - done);
+      target.set(view, at + done);
+      done += view.length;
+    }
+  }
+
+  view(from: number, length: number): Uint8Array {
     if (from < this.hintOffset) this.resetHint();
-    // `offset`: of the start of chunk `index`, from offset 0; negative by `skip` for the first.
-    let index = this.hintIndex;
-    let offset = this.hintOffset;
-    while (index < this.count && offset + this.chunks[index]!.length <= from) {
-      offset += this.chunks[index]!.length;
-      index++;
+    while (this.hintOffset + this.chunks[this.hintIndex]!.length <= from) {
+      this.hintOffset += this.chunks[this.hintIndex++]!.length;
     }
-    let position = from;
-    let to = at;
-    let left = length;
-    while (left > 0) {
-      const chunk = this.chunks[index]!;
-      const start = position - offset;
-      const n = Math.min(left, chunk.length - start);
-      target.set(start === 0 && n === chunk.length ? chunk : chunk.subarray(start, start + n), to);
-      position += n;
-      to += n;
-      left -= n;
-      if (left > 0) {
-        offset += chunk.length;
-        index++;
-      }
-    }
-    this.hintIndex = index;
-    this.hintOffset = offset;
+    const chunk = this.chunks[this.hintIndex]!;
+    const start = from - this.hintOffset;
+    return start === 0 && length >= chunk.length ? chunk : chunk.subarray(start, start + length);
   }
 
   /** Drops everything. */

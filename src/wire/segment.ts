@@ -21,6 +21,8 @@ export const CE = 3;
 export interface PayloadSource {
   /** Copies `length` bytes that start `from` bytes into the source to `target[at …]`. */
   copy(from: number, length: number, target: Uint8Array, at: number): void;
+  /** As many of these bytes as lie in one place, there, to be read at once. */
+  view(from: number, length: number): Uint8Array;
 }
 
 const NO_BYTES = new Uint8Array(0);

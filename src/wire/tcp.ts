@@ -48,6 +48,14 @@ export function tcpHeaderLength(segment: Segment): number {
  * checksum field is left zero (`fillChecksum`, `fillPseudoChecksum`), and so are the reserved bits (§3.1). Returns the number of bytes written.
  */
 export function buildTcp(segment: Segment, target: Uint8Array, at: number): number {
+  const headerLength = buildTcpHeader(segment, target, at);
+  const length = segment.payloadLength;
+  if (length > 0) segment.copyPayload(0, length, target, at + headerLength);
+  return headerLength + length;
+}
+
+/** The same without the text. */
+export function buildTcpHeader(segment: Segment, target: Uint8Array, at: number): number {
   const headerLength = TCP_HEADER + writeOptions(segment, target, at + TCP_HEADER);
   put16(target, at, segment.sourcePort);
   put16(target, at + 2, segment.destinationPort);
@@ -58,9 +66,7 @@ export function buildTcp(segment: Segment, target: Uint8Array, at: number): numb
   put16(target, at + 14, segment.wnd);
   put16(target, at + TCP_CHECKSUM, 0);
   put16(target, at + 18, segment.up);
-  const length = segment.payloadLength;
-  if (length > 0) segment.copyPayload(0, length, target, at + headerLength);
-  return headerLength + length;
+  return headerLength;
 }
 
 /** Completes the checksum of the segment in `bytes[offset … offset + length)` (MUST-2), whose field is zero. `pseudo`: `pseudoSum`. */

@@ -36,15 +36,13 @@ class Wire {
       this.#view(address, most).set(packet);
       return packet.length;
     },
-    write: (fd: number, address: number, length: number) => {
-      const packet = this.#view(address, length).slice();
-      const fate = this.#fate();
-      const to = this.#queues[3 - fd]!;
-      if (fate === 'pass') to.push(packet);
-      const late = this.#late;
-      if (late !== null) this.#queues[late.fd]!.push(late.packet);
-      this.#late = fate === 'delay' ? { fd: 3 - fd, packet } : null;
-      return length;
+    write: (fd: number, address: number, length: number) => this.#write(fd, this.#view(address, length).slice()),
+    writev: (fd: number, address: number, count: number) => {
+      const vectors = new Uint32Array(this.#memory[Math.floor(address / APART) - 1]!, address % APART, count * 4);
+      const pieces = Array.from({ length: count }, (_, i) =>
+        this.#view(vectors[4 * i]! + vectors[4 * i + 1]! * 2 ** 32, vectors[4 * i + 2]!),
+      );
+      return this.#write(fd, Buffer.concat(pieces));
     },
     errno: () => EAGAIN,
     poll: (fd: number, callback: () => void) => {
@@ -69,6 +67,16 @@ class Wire {
     this.#queues[this.#late.fd]!.push(this.#late.packet);
     this.#late = null;
     return true;
+  }
+
+  #write(fd: number, packet: Uint8Array): number {
+    const fate = this.#fate();
+    const to = this.#queues[3 - fd]!;
+    if (fate === 'pass') to.push(packet);
+    const late = this.#late;
+    if (late !== null) this.#queues[late.fd]!.push(late.packet);
+    this.#late = fate === 'delay' ? { fd: 3 - fd, packet } : null;
+    return packet.length;
   }
 
   #view(address: number, length: number): Uint8Array {

@@ -76,15 +76,27 @@ describe('TunDevice, with a kernel that takes super-segments of IPv4 beyond 65,5
   function device(most: number, { linkHeader = 0, gsoIpv4MaxSize = 262_144 } = {}) {
     const memory: ArrayBuffer[] = [];
     const written: Uint8Array[] = [];
+    const view = (address: number, length: number) =>
+      new Uint8Array(memory[Math.floor(address / 2 ** 40) - 1]!, address % 2 ** 40, length);
+    const write = (packet: Uint8Array) => {
+      if (packet.length > most) return -1;
+      written.push(packet);
+      return packet.length;
+    };
     const system: Partial<Ffi> = {
       address: (buffer: ArrayBuffer) => {
         if (!memory.includes(buffer)) memory.push(buffer);
         return (memory.indexOf(buffer) + 1) * 2 ** 40;
       },
-      write: (_fd, address, length) => {
-        if (length > most) return -1;
-        written.push(new Uint8Array(memory[Math.floor(address / 2 ** 40) - 1]!, address % 2 ** 40, length).slice());
-        return length;
+      write: (_fd, address, length) => write(view(address, length).slice()),
+      writev: (_fd, address, count) => {
+        gathered++;
+        const vectors = view(address, count * 16);
+        const words = new Uint32Array(vectors.buffer, vectors.byteOffset, count * 4);
+        const pieces = Array.from({ length: count }, (_, i) =>
+          view(words[4 * i]! + words[4 * i + 1]! * 2 ** 32, words[4 * i + 2]!),
+        );
+        return write(Buffer.concat(pieces));
       },
       errno: () => 105, // ENOBUFS
       close: () => 0,
@@ -96,6 +108,15 @@ describe('TunDevice, with a kernel that takes super-segments of IPv4 beyond 65,5
   const text = Uint8Array.from({ length: TEXT }, (_, i) => i ^ (i >>> 8));
   const whole = tcpPacket({ text, seq: 7, flags: ACK | PSH, timestamps: true, partial: true });
   const as = { checksum: CHECKSUM_PARTIAL, gsoSize: GSO };
+  let gathered = 0;
+
+  /** Sends `whole` behind a link header, all in the frame or its text from where that lies. */
+  function sendWhole(tun: TunDevice, link: Uint8Array, beside: boolean): boolean {
+    const headers = Uint8Array.from([...link, ...whole.subarray(0, 52)]);
+    const [first, rest] = [text.slice(0, 70_001), text.slice(70_001)];
+    if (beside) return send(tun, headers, { ...as, text: [first, rest], length: headers.length + TEXT });
+    return send(tun, [...link, ...whole], as);
+  }
 
   it('says so, where it does', () => {
     const offers = (options: object) => device(0, options).device.offload;
@@ -104,31 +125,44 @@ describe('TunDevice, with a kernel that takes super-segments of IPv4 beyond 65,5
     expect(offers({ gsoIpv4MaxSize: 65_535 })).toEqual({ checksum: true, maxGso: 65_535 });
   });
 
-  it('writes one in one piece', () => {
+  it.each([
+    ['in the frame', false],
+    ['where it lies', true],
+  ])('writes one in one piece, its text %s', (_, beside) => {
     const { device: tun, written } = device(1 << 20);
-    expect(send(tun, whole, as)).toBe(true);
+    gathered = 0;
+    expect(sendWhole(tun, new Uint8Array(0), beside)).toBe(true);
+    expect(gathered).toBe(beside ? 1 : 0);
     expect(written.map((bytes) => bytes.length)).toEqual([10 + whole.length]);
     expect(Buffer.compare(written[0]!.subarray(10), whole)).toBe(0);
     expect(tun).toMatchObject({ sent: 1, lost: 0, outstanding: 0 });
   });
 
-  it.each([0, 14])('writes one in several where there is no memory for that, behind %i bytes of the link', (link) => {
-    const { device: tun, written } = device(70_000, { linkHeader: link });
-    const ethernet = new Uint8Array(link).fill(0xee);
-    expect(send(tun, [...ethernet, ...whole], as)).toBe(true);
-    const each = Math.floor((65_535 - 52) / GSO) * GSO;
-    for (const [i, bytes] of written.entries()) {
-      const from = i * each;
-      const last = from + each >= TEXT;
-      expect([...bytes.subarray(0, 10)]).toEqual([1, 1, link + 52, 0, GSO & 255, GSO >>> 8, link + 20, 0, 16, 0]);
-      expect(bytes.subarray(10, 10 + link)).toEqual(ethernet);
-      const fields = { seq: 7 + from, id: i, flags: last ? ACK | PSH : ACK, timestamps: true, partial: true };
-      const expected = tcpPacket({ ...fields, text: text.subarray(from, from + each) });
-      expect(Buffer.compare(bytes.subarray(10 + link), expected)).toBe(0);
-    }
-    expect(written.length).toBe(Math.ceil(TEXT / each));
-    expect(tun).toMatchObject({ sent: 1, lost: 0, outstanding: 0 });
-  });
+  it.each([
+    [0, false],
+    [14, false],
+    [0, true],
+    [14, true],
+  ])(
+    'writes one in several where there is no memory for that, behind %i bytes of the link, gathered: %s',
+    (link, beside) => {
+      const { device: tun, written } = device(70_000, { linkHeader: link });
+      const ethernet = new Uint8Array(link).fill(0xee);
+      expect(sendWhole(tun, ethernet, beside)).toBe(true);
+      const each = Math.floor((65_535 - 52) / GSO) * GSO;
+      for (const [i, bytes] of written.entries()) {
+        const from = i * each;
+        const last = from + each >= TEXT;
+        expect([...bytes.subarray(0, 10)]).toEqual([1, 1, link + 52, 0, GSO & 255, GSO >>> 8, link + 20, 0, 16, 0]);
+        expect([...bytes.subarray(10, 10 + link)]).toEqual([...ethernet]);
+        const fields = { seq: 7 + from, id: i, flags: last ? ACK | PSH : ACK, timestamps: true, partial: true };
+        const expected = tcpPacket({ ...fields, text: text.subarray(from, from + each) });
+        expect(Buffer.compare(bytes.subarray(10 + link), expected)).toBe(0);
+      }
+      expect(written.length).toBe(Math.ceil(TEXT / each));
+      expect(tun).toMatchObject({ sent: 1, lost: 0, outstanding: 0 });
+    },
+  );
 
   it('loses one that the kernel has no memory for at all, and one longer than it takes', () => {
     const { device: tun, written } = device(1000);

@@ -41,6 +41,11 @@ describe('SendBuffer', () => {
             const from = Math.floor(a.share * model.length);
             const n = Math.min(a.n, model.length - from);
             expect(copyOut(buffer, from, n)).toEqual(model.slice(from, from + n));
+            if (n > 0) {
+              const view = buffer.view(from, n);
+              expect(view.length).toBeGreaterThan(0);
+              expect([...view]).toEqual(model.slice(from, from + view.length));
+            }
           }
           expect(buffer.length).toBe(model.length);
         }

@@ -69,6 +69,7 @@ describe('buildTcp and parseTcp', () => {
     one.payloadOffset = 7;
     one.payloadLength = 3;
     one.source = {
+      view: () => expect.fail('copied'),
       copy(from, length, target, at) {
         for (let i = 0; i < length; i++) target[at + i] = from + i;
       },
@@ -80,7 +81,7 @@ describe('buildTcp and parseTcp', () => {
 
   it('clear what a reused segment held', () => {
     const one = new Segment();
-    one.source = { copy() {} };
+    one.source = { copy() {}, view: () => new Uint8Array(0) };
     one.gsoSize = 100;
     one.ecn = 3;
     one.mss = 5;
