@@ -1,5 +1,4 @@
 import { addAbortSignal, Duplex, type DuplexOptions, Readable } from 'node:stream';
-import { after } from '../host.ts';
 import type { Name } from './address.ts';
 import { type Callback, normalize } from './arguments.ts';
 import { type ConnectSettings, startToConnect } from './connect.ts';
@@ -14,6 +13,7 @@ import {
 } from './errors.ts';
 import { type HandleOwner, TcpHandle } from './handle.ts';
 import { HOME, type NetHome } from './home.ts';
+import { Internals } from './internals.ts';
 import { PathHandle } from './path-handle.ts';
 import { type Chunk, gather, piece } from './pieces.ts';
 import type { Server } from './server.ts';
@@ -41,25 +41,6 @@ const INTERNAL = Symbol('internal');
 const { push } = Readable.prototype;
 
 type WriteCallback = (error?: Error | null) => void;
-
-/** What a socket keeps for itself. */
-class Internals {
-  timer: NodeJS.Timeout | null = null;
-  onread: OnRead | null = null;
-  buffer: Uint8Array | null = null;
-  noDelay = false;
-  keepAlive = false;
-  /** Seconds. */
-  keepAliveDelay = 0;
-  /** What the handle counted, once it is gone. */
-  bytesRead = 0;
-  bytesWritten = 0;
-  resetting = false;
-  /** What the last write left to be sent, bytes, by when the time-out last looked. */
-  waiting = 0;
-  /** Counts `connect` calls and destructions: what was begun for an earlier one has no effect. */
-  life = 0;
-}
 
 /** `net.Socket` of a stack. */
 export class Socket extends Duplex implements HandleOwner {
@@ -294,6 +275,8 @@ export class Socket extends Duplex implements HandleOwner {
     const internals = this[INTERNAL];
     internals.life++;
     clearTimeout(internals.timer ?? undefined);
+    internals.timer = null;
+    internals.timing = false;
     const handle = this._handle;
     if (handle !== null) {
       internals.bytesRead = handle.bytesRead;
@@ -324,14 +307,13 @@ export class Socket extends Duplex implements HandleOwner {
     this.timeout = msecs;
     const delay = timerDelay(msecs, 'msecs');
     const internals = this[INTERNAL];
-    clearTimeout(internals.timer ?? undefined);
-    internals.timer = null;
+    internals.timing = false;
     if (callback !== undefined) checkFunction(callback, 'callback');
     if (delay === 0) {
       if (callback !== undefined) this.removeListener('timeout', callback);
       return this;
     }
-    internals.timer = after(Math.max(1, Math.trunc(delay)), () => this._onTimeout()).unref();
+    internals.time(Math.max(1, Math.trunc(delay)), this);
     if (callback !== undefined) this.once('timeout', callback);
     return this;
   }
@@ -348,7 +330,8 @@ export class Socket extends Duplex implements HandleOwner {
 
   /** Something happened: the time-out starts anew. */
   _unrefTimer(): void {
-    this[INTERNAL].timer?.refresh();
+    const { timing, timer } = this[INTERNAL];
+    if (timing) timer!.refresh();
   }
 
   // Options.
