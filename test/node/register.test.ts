@@ -72,7 +72,8 @@ describe('synfin/register', () => {
   it.each([
     [{ SYNFIN_DEVICE: 'tap' }, 'synfin: SYNFIN_DEVICE=tap: choose loopback, tun or tun:NAME\n'],
     [{ SYNFIN_PROFILE: 'bsd' }, `synfin: SYNFIN_PROFILE=bsd: choose one of ${Object.keys(profiles).join(', ')}\n`],
-  ])('tells a mistake in one line: %j', async (env, line) => {
+    // Once in a thousand times or less Node 24 was seen not to end in `process.exit`, with nothing of ours running.
+  ])('tells a mistake in one line: %j', { retry: 1, timeout: 70_000 }, async (env, line) => {
     const { status, stdout, stderr } = await node([...REGISTER, '-e', 'console.log(1)'], env);
     expect([status, stdout, stderr]).toEqual([2, '', line]);
   });
