@@ -5,8 +5,9 @@
 //
 // Ends with 1 where a function of ours was deoptimized after the warm-up.
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { readArguments, whole } from '../scripts/command-line.mjs';
+import { openBuild } from './lib/in-memory.mjs';
 
 const { values } = readArguments(import.meta.url, {
   dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
@@ -62,24 +63,12 @@ function report(gso) {
 }
 
 async function play(gso) {
-  const load = (path) => import(pathToFileURL(`${values.dist}/${path}`).href);
-  const [{ Stack }, { linux }, { Pair }, { NodeHost }, { IpAddress }] = await Promise.all([
-    load('stack/stack.js'),
-    load('tcp/config.js'),
-    load('link/pair.js'),
-    load('node/host.js'),
-    load('wire/address.js'),
-  ]);
-  let turns = [];
-  class LoopHost extends NodeHost {
-    soon(callback) {
-      turns.push(callback);
-    }
-  }
+  const { Stack, Pair, IpAddress, LoopHost, linux } = await openBuild(values.dist);
+  const agenda = { turns: [] };
   const stream = (many) => {
     const pair = new Pair(many ? { maxGso: 65_535, checksum: true } : {});
     const [a, b] = [pair.a, pair.b].map((device, i) => {
-      const stack = new Stack({ host: new LoopHost().unref(), config: { ...linux, receiveBuffer: 1 << 20 } });
+      const stack = new Stack({ host: new LoopHost(agenda), config: { ...linux, receiveBuffer: 1 << 20 } });
       stack.addDevice(device, [{ address: IpAddress.of(`10.0.0.${i + 1}`), prefixLength: 8 }]);
       return stack;
     });
@@ -101,8 +90,8 @@ async function play(gso) {
       while (!done()) {
         for (let i = 0; i < 64; i++) {
           const moved = pair.pump(a.host.now());
-          const now = turns;
-          turns = [];
+          const now = agenda.turns;
+          agenda.turns = [];
           for (const turn of now) turn();
           if (!moved && now.length === 0) break;
         }

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { completeFrame } from '../link/complete.ts';
 import { CHECKSUM_COMPLETE } from '../link/device.ts';
 import { fileTrouble, firstLine } from '../node/file-trouble.ts';
 import { settled } from '../node/testing/virtual-globals.ts';
-import { completeChecksum, copyFrame } from '../sim/packet.ts';
+import { copyFrame } from '../sim/packet.ts';
 import { findScenario, SCENARIOS } from '../sim/scenarios/catalogue.ts';
 import { MUTATIONS, type MutationName, mutation } from '../sim/scenarios/mutations.ts';
 import { type RunOptions, runScenario, type ScenarioResult } from '../sim/scenarios/run.ts';
@@ -149,7 +150,7 @@ async function play(
     observer: ({ kind, time, frame, where }) => {
       if (kind !== 'sent' || format !== 'pcapng') return;
       const whole = frame.checksum === CHECKSUM_COMPLETE ? frame : copyFrame(frame);
-      completeChecksum(whole);
+      completeFrame(whole);
       const direction = where === 'client' ? 'out' : 'in';
       capture.push(writer.packet(time, whole.bytes, whole.offset, whole.length, { direction }));
     },

@@ -4,8 +4,17 @@ import { parseIp } from '../wire/ip.ts';
 import { IpHeader, TCP, TRUST_CHECKSUM, UDP } from '../wire/ip-header.ts';
 import { TCP_CHECKSUM } from '../wire/tcp.ts';
 import { UDP_CHECKSUM } from '../wire/udp.ts';
+import { CHECKSUM_COMPLETE, CHECKSUM_PARTIAL, type Frame } from './device.ts';
 
 const ip = new IpHeader();
+
+/** Does what was left to the device: from now on the checksum stands in the frame, as it would on a real wire. False where that cannot be. */
+export function completeFrame(frame: Frame): boolean {
+  if (frame.checksum !== CHECKSUM_PARTIAL) return true;
+  if (!completeChecksum(frame.bytes, frame.offset, frame.length)) return false;
+  frame.checksum = CHECKSUM_COMPLETE;
+  return true;
+}
 
 /**
  * Completes the checksum of the packet in `bytes[offset … offset + length)`, whose field holds the pseudo-header's sum (CHECKSUM_PARTIAL), as a network

@@ -1,14 +1,7 @@
 import { frameMemory } from '../wire/frame-memory.ts';
 import { MAX_PACKET } from '../wire/ip-header.ts';
-import { completeChecksum } from './complete.ts';
-import {
-  CHECKSUM_COMPLETE,
-  CHECKSUM_PARTIAL,
-  type Device,
-  type Frame,
-  type FrameSink,
-  type Offload,
-} from './device.ts';
+import { completeFrame } from './complete.ts';
+import type { Device, Frame, FrameSink, Offload } from './device.ts';
 import { FramePool } from './pool.ts';
 import { Segmentation } from './segmentation.ts';
 
@@ -56,7 +49,8 @@ export class SoftwareOffload implements Device {
       this.release(frame);
       return sent;
     }
-    if (frame.checksum === CHECKSUM_PARTIAL && !this.#complete(frame)) {
+    if (!completeFrame(frame)) {
+      this.malformed++;
       this.release(frame);
       return false;
     }
@@ -76,15 +70,13 @@ export class SoftwareOffload implements Device {
     this.#inner.close();
   }
 
-  #complete(frame: Frame): boolean {
-    frame.checksum = CHECKSUM_COMPLETE;
-    return completeChecksum(frame.bytes, frame.offset, frame.length) || this.#isMalformed();
-  }
-
   /** Sends the segments that the frame stands for. False where none of them left. */
   #segment(frame: Frame): boolean {
     const segmentation = this.#segmentation;
-    if (!segmentation.read(frame)) return this.#isMalformed();
+    if (!segmentation.read(frame)) {
+      this.malformed++;
+      return false;
+    }
     const { header, text } = segmentation;
     const { bytes, offset, gsoSize } = frame;
     // Some of it may be lost on the way out; none of it left only where all is.
@@ -98,11 +90,6 @@ export class SoftwareOffload implements Device {
       if (this.#inner.transmit(out)) sent = true;
     }
     return sent;
-  }
-
-  #isMalformed(): false {
-    this.malformed++;
-    return false;
   }
 
   /** A frame of the inner device with the first `head` bytes of the packet, and room for `more`, which counts as its length. */

@@ -1,7 +1,8 @@
+import { completeFrame } from '../link/complete.ts';
 import { Frame } from '../link/device.ts';
 import type { FourTuple, Trace } from '../tcp/trace.ts';
 import type { IpAddress } from '../wire/address.ts';
-import { completeChecksum, Sight } from './packet.ts';
+import { Sight } from './packet.ts';
 import type { Wire } from './wire.ts';
 
 /**
@@ -49,7 +50,7 @@ export class SimGate {
         wire.lost(frame, `${this.name} is down`, this.name);
         continue;
       }
-      completeChecksum(frame);
+      completeFrame(frame);
       wire.touched = true;
       wire.delivered(frame, this.name);
       this.#tell('in', frame);

@@ -1,4 +1,5 @@
-import { CHECKSUM_COMPLETE, CHECKSUM_PARTIAL, Frame } from '../link/device.ts';
+import { completeFrame } from '../link/complete.ts';
+import { CHECKSUM_COMPLETE, Frame } from '../link/device.ts';
 import { HEADROOM } from '../link/pool.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { get16, put16 } from '../wire/bytes.ts';
@@ -37,17 +38,6 @@ export class Sight {
   get segment(): Segment | null {
     return this.#hasSegment ? this.#segment : null;
   }
-}
-
-/** Does what was left to the device: from now on the checksum stands in the frame, as it would on a real wire. */
-export function completeChecksum(frame: Frame): void {
-  if (frame.checksum !== CHECKSUM_PARTIAL) return;
-  const ip = new IpHeader();
-  if (parseIp(frame.bytes, frame.offset, frame.length, ip, TRUST_CHECKSUM) !== null) return;
-  // The field holds the pseudo-header's sum already: it takes part in the sum.
-  const { payloadOffset, payloadLength } = ip;
-  put16(frame.bytes, payloadOffset + TCP_CHECKSUM, finish(sum(frame.bytes, payloadOffset, payloadLength)));
-  frame.checksum = CHECKSUM_COMPLETE;
 }
 
 /** A new frame for a segment, outside any pool. */
@@ -106,7 +96,7 @@ export function rewrite(frame: Frame, change: (segment: Segment, ip: IpHeader) =
 
 /** Turns one bit of the packet behind the IP header over: the checksum is to find that. */
 export function flipBit(frame: Frame, dice: number): void {
-  completeChecksum(frame);
+  completeFrame(frame);
   const headerLength = frame.bytes[frame.offset]! >>> 4 === 6 ? 40 : 20;
   const bits = Math.max(1, 8 * (frame.length - headerLength));
   const bit = Math.floor(dice * bits);

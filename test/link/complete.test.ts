@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { completeChecksum } from '../../src/link/complete.ts';
+import { completeChecksum, completeFrame } from '../../src/link/complete.ts';
+import { CHECKSUM_COMPLETE, CHECKSUM_PARTIAL, Frame } from '../../src/link/device.ts';
 import { IpAddress } from '../../src/wire/address.ts';
 import { put16 } from '../../src/wire/bytes.ts';
 import { pseudoSum } from '../../src/wire/checksum.ts';
@@ -69,5 +70,31 @@ describe('completeChecksum', () => {
       expect(completeChecksum(packet, 0, packet.length)).toBe(false);
       expect(packet).toEqual(before);
     }
+  });
+});
+
+describe('completeFrame', () => {
+  function frameOf(packet: Uint8Array, checksum: number): Frame {
+    const frame = new Frame(packet.slice());
+    frame.length = packet.length;
+    frame.checksum = checksum;
+    return frame;
+  }
+
+  it('completes what was left to a device, of TCP and of UDP, and nothing else', () => {
+    const text = Uint8Array.from({ length: 30 }, (_, i) => i);
+    for (const of of [
+      (partial: boolean) => tcpPacket({ text, partial }),
+      (partial: boolean) => udpPacket(4, text, partial),
+    ]) {
+      const partial = frameOf(of(true), CHECKSUM_PARTIAL);
+      expect(completeFrame(partial)).toBe(true);
+      expect([partial.bytes, partial.checksum]).toEqual([of(false), CHECKSUM_COMPLETE]);
+      const complete = frameOf(of(true), CHECKSUM_COMPLETE);
+      expect(completeFrame(complete)).toBe(true);
+      expect(complete.bytes).toEqual(of(true));
+    }
+    const broken = frameOf(new Uint8Array(5), CHECKSUM_PARTIAL);
+    expect([completeFrame(broken), broken.checksum]).toEqual([false, CHECKSUM_PARTIAL]);
   });
 });
