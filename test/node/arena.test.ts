@@ -7,17 +7,15 @@ import type { TcpSocket } from '../../src/stack/socket.ts';
 import { Stack } from '../../src/stack/stack.ts';
 import { linux } from '../../src/tcp/config.ts';
 import { IpAddress } from '../../src/wire/address.ts';
+import { Addresses } from '../support/addresses.ts';
 import { VirtualTime } from '../support/virtual-host.ts';
 
 const EAGAIN = 11;
-/** Buffers lie so far apart. */
-const APART = 2 ** 40;
-
 /** The system calls of two devices, descriptors 1 and 2, each of which reads what the other wrote, as far as it is not lost or late. */
 class Wire {
   readonly #queues: Uint8Array[][] = [[], [], []];
   readonly #watches: (() => void)[] = [];
-  readonly #memory: ArrayBuffer[] = [];
+  readonly #memory = new Addresses();
   readonly #fate: () => 'pass' | 'lose' | 'delay';
   #late: { fd: number; packet: Uint8Array } | null = null;
 
@@ -26,24 +24,15 @@ class Wire {
   }
 
   readonly ffi = {
-    address: (buffer: ArrayBuffer) => {
-      if (!this.#memory.includes(buffer)) this.#memory.push(buffer);
-      return (this.#memory.indexOf(buffer) + 1) * APART;
-    },
+    address: this.#memory.of,
     read: (fd: number, address: number, most: number) => {
       const packet = this.#queues[fd]!.shift();
       if (packet === undefined) return -1;
-      this.#view(address, most).set(packet);
+      this.#memory.view(address, most).set(packet);
       return packet.length;
     },
-    write: (fd: number, address: number, length: number) => this.#write(fd, this.#view(address, length).slice()),
-    writev: (fd: number, address: number, count: number) => {
-      const vectors = new Uint32Array(this.#memory[Math.floor(address / APART) - 1]!, address % APART, count * 4);
-      const pieces = Array.from({ length: count }, (_, i) =>
-        this.#view(vectors[4 * i]! + vectors[4 * i + 1]! * 2 ** 32, vectors[4 * i + 2]!),
-      );
-      return this.#write(fd, Buffer.concat(pieces));
-    },
+    write: (fd: number, address: number, length: number) => this.#write(fd, this.#memory.view(address, length).slice()),
+    writev: (fd: number, address: number, count: number) => this.#write(fd, this.#memory.gather(address, count)),
     errno: () => EAGAIN,
     poll: (fd: number, callback: () => void) => {
       this.#watches[fd] = callback;
@@ -77,10 +66,6 @@ class Wire {
     if (late !== null) this.#queues[late.fd]!.push(late.packet);
     this.#late = fate === 'delay' ? { fd: 3 - fd, packet } : null;
     return packet.length;
-  }
-
-  #view(address: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory[Math.floor(address / APART) - 1]!, address % APART, length);
   }
 }
 

@@ -4,34 +4,29 @@ import type { Ffi } from '../../src/node/ffi.ts';
 import { cut, Gather, piecesOf } from '../../src/node/gather.ts';
 import { SendBuffer } from '../../src/tcp/send-buffer.ts';
 import { Segment } from '../../src/wire/segment.ts';
-
-const APART = 2 ** 40;
+import { Addresses } from '../support/addresses.ts';
 
 describe('Gather', () => {
   it('names the headers and each piece of the text, in order', () => {
-    const memory: ArrayBuffer[] = [];
-    const address = (buffer: ArrayBuffer) => {
-      if (!memory.includes(buffer)) memory.push(buffer);
-      return (memory.indexOf(buffer) + 1) * APART;
-    };
-    const named: number[][] = [];
+    const memory = new Addresses();
+    const named: unknown[] = [];
     const ffi: Partial<Ffi> = {
-      address,
-      writev: (fd, at, count) => {
-        const vectors = new BigUint64Array(memory[at / APART - 1]!, 0, count * 2);
-        for (let i = 0; i < count; i++) named.push([fd, Number(vectors[2 * i]), Number(vectors[2 * i + 1])]);
+      address: memory.of,
+      writev: (fd, address, count) => {
+        named.push(fd, ...memory.vectors(address, count));
         return 4711;
       },
     };
     const a = new Uint8Array(100_000);
     const b = new Uint8Array(70_000);
     const text = [a.subarray(10, 60_010), b.subarray(5), a.subarray(0, 3)];
-    expect(new Gather(ffi as Ffi).write(3, 7 * APART + 1, 60 + 60_000 + 69_995 + 3, text)).toBe(4711);
+    expect(new Gather(ffi as Ffi).write(3, 4321, 60 + 60_000 + 69_995 + 3, text)).toBe(4711);
     expect(named).toEqual([
-      [3, 7 * APART + 1, 60],
-      [3, address(a.buffer) + 10, 60_000],
-      [3, address(b.buffer) + 5, 69_995],
-      [3, address(a.buffer), 3],
+      3,
+      [4321, 60],
+      [memory.of(a.buffer) + 10, 60_000],
+      [memory.of(b.buffer) + 5, 69_995],
+      [memory.of(a.buffer), 3],
     ]);
   });
 });

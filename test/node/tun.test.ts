@@ -5,6 +5,7 @@ import { turn } from '../../src/node/host.ts';
 import { TunDevice } from '../../src/node/tun.ts';
 import { ACK, PSH } from '../../src/wire/segment.ts';
 import { send, tcpPacket } from '../link/support/packets.ts';
+import { Addresses } from '../support/addresses.ts';
 
 const LENGTH = 100;
 
@@ -74,29 +75,19 @@ describe('TunDevice, with a kernel that takes super-segments of IPv4 beyond 65,5
 
   /** A device, and what was written, for a kernel that has memory for packets of so many bytes. */
   function device(most: number, { linkHeader = 0, gsoIpv4MaxSize = 262_144 } = {}) {
-    const memory: ArrayBuffer[] = [];
+    const memory = new Addresses();
     const written: Uint8Array[] = [];
-    const view = (address: number, length: number) =>
-      new Uint8Array(memory[Math.floor(address / 2 ** 40) - 1]!, address % 2 ** 40, length);
     const write = (packet: Uint8Array) => {
       if (packet.length > most) return -1;
       written.push(packet);
       return packet.length;
     };
     const system: Partial<Ffi> = {
-      address: (buffer: ArrayBuffer) => {
-        if (!memory.includes(buffer)) memory.push(buffer);
-        return (memory.indexOf(buffer) + 1) * 2 ** 40;
-      },
-      write: (_fd, address, length) => write(view(address, length).slice()),
+      address: memory.of,
+      write: (_fd, address, length) => write(memory.view(address, length).slice()),
       writev: (_fd, address, count) => {
         gathered++;
-        const vectors = view(address, count * 16);
-        const words = new Uint32Array(vectors.buffer, vectors.byteOffset, count * 4);
-        const pieces = Array.from({ length: count }, (_, i) =>
-          view(words[4 * i]! + words[4 * i + 1]! * 2 ** 32, words[4 * i + 2]!),
-        );
-        return write(Buffer.concat(pieces));
+        return write(memory.gather(address, count));
       },
       errno: () => 105, // ENOBUFS
       close: () => 0,
