@@ -43,6 +43,6 @@ export function transmitSegment(
     frame.checksum = CHECKSUM_PARTIAL;
   } else fillChecksum(frame.bytes, start, length, pseudo);
   frame.length = headerLength + length;
-  frame.gsoSize = segment.wireSegments > 1 ? segment.gsoSize : 0;
+  frame.gsoSize = segment.payloadLength > segment.gsoSize ? segment.gsoSize : 0;
   return device.transmit(frame);
 }

@@ -103,7 +103,7 @@ function finish(tcb: Tcb, now: number): boolean {
     tcb.lastAckSent = out.ack;
     if ((out.flags & RST) === 0) settleAck(tcb);
   }
-  const segments = out.wireSegments;
+  const segments = out.gsoSize === 0 ? 1 : out.wireSegments;
   tcb.segsOut += segments;
   tcb.env.counters.OutSegs += segments;
   return tcb.env.emit(tcb, out, now) !== false;

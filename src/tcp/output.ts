@@ -168,18 +168,18 @@ function sendNew(tcb: Tcb, now: number): void {
   let sent = 0;
   if (tcb.mtuProbe !== null) sendProbe(tcb, tcb.mtuProbe, now);
   while (!tcb.finSent) {
-    const mss = segmentRoom(tcb);
-    const flight = flightSize(tcb);
     const queued = unsent(tcb);
-    const usable = tcb.sndWnd - flight;
+    if (queued === 0 && !tcb.finQueued) break;
+    const usable = tcb.sndWnd - flightSize(tcb);
+    if (usable <= 0) break;
+    const mss = segmentRoom(tcb);
     if (queued === 0) {
-      if (!tcb.finQueued || usable < 1) break;
-      sendText(tcb, 0, FIN, now);
+      sendText(tcb, 0, FIN, mss, now);
       break;
     }
-    if (usable <= 0) break;
     const room = tcb.cwnd - pipe(tcb);
-    const offered = Math.min(queued, usable, burst(tcb, mss));
+    const due = Math.min(queued, usable);
+    const offered = due <= mss ? due : Math.min(due, burst(tcb, mss));
     if (room < Math.min(offered, mss)) {
       blocked = true;
       break;
@@ -195,9 +195,9 @@ function sendNew(tcb: Tcb, now: number): void {
     if (length === 0) break;
     const fin = tcb.finQueued && length === queued && usable > length ? FIN : 0;
     // MUST-61; and a burst ends with PSH, as Linux's segmentation offload does it: the receiver need not wait for more of it.
-    const goesOn = room - length >= mss && Math.min(queued, usable) - length >= mss;
+    const goesOn = room - length >= mss && due - length >= mss;
     const burstEnds = tcb.config.pushBursts && (tcb.gsoMax > 0 ? length > mss : sent > 0 && !goesOn);
-    if (!sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, now)) break;
+    if (!sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, mss, now)) break;
     sent++;
   }
   const inFlight = pipe(tcb);
@@ -215,19 +215,18 @@ function sendProbe(tcb: Tcb, probe: MtuProbe, now: number): void {
   if (text === 0) return;
   const { sndMss, sndNxt } = tcb;
   tcb.sndMss = text + optionLength(tcb.timestamps, 0);
-  const sent = sendText(tcb, text, 0, now);
+  const sent = sendText(tcb, text, 0, text, now);
   tcb.sndMss = sndMss;
   if (sent) probe.sent(tcb, sndNxt, text);
 }
 
 /**
- * Sends `length` bytes at SND.NXT for the first time, with FIN if `flags` has it. False: the device refused it, and it is as if it had not been tried:
+ * Sends `length` bytes at SND.NXT for the first time, in segments of `mss`, with FIN if `flags` has it. False: the device refused it, and it is as if it had not been tried:
  * what never left is not lost, and its own queue is no congestion of the path.
  */
-function sendText(tcb: Tcb, length: number, flags: number, now: number): boolean {
+function sendText(tcb: Tcb, length: number, flags: number, mss: number, now: number): boolean {
   const start = tcb.sndNxt;
-  const offset = tcb.sendBuffer.length - unsent(tcb);
-  const mss = segmentRoom(tcb);
+  const offset = diff(start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
   const end = add(start, length + (flags & FIN ? 1 : 0));
   // SND.NXT stays until the segment is built: it is that segment's own number.
   if (!emitSegment(tcb, ACK | flags, start, offset, length, now)) {
@@ -269,11 +268,12 @@ function watchWindow(tcb: Tcb, now: number): void {
  * The persist timer with an open window: sends what fits, full-sized or not. Returns false when nothing does: then a probe is due.
  */
 export function sendOverride(tcb: Tcb, now: number): boolean {
-  const length = Math.min(unsent(tcb), tcb.sndWnd - flightSize(tcb), segmentRoom(tcb));
+  const mss = segmentRoom(tcb);
+  const length = Math.min(unsent(tcb), tcb.sndWnd - flightSize(tcb), mss);
   if (length <= 0) return false;
   const all = length === unsent(tcb);
   const fin = all && tcb.finQueued && tcb.sndWnd - flightSize(tcb) > length ? FIN : 0;
-  return sendText(tcb, length, (all ? PSH : 0) | fin, now);
+  return sendText(tcb, length, (all ? PSH : 0) | fin, mss, now);
 }
 
 /** The tail loss probe (RFC 8985 §7.3): new text where there is some and the window lets it, whatever cwnd says; else the last segment again. */
@@ -285,7 +285,7 @@ export function sendTailProbe(tcb: Tcb, now: number): void {
   const length = Math.min(queued, mss);
   const fresh = queued > 0 && length <= tcb.sndWnd - flightSize(tcb);
   const sent = fresh
-    ? sendText(tcb, length, length === queued ? PSH : 0, now)
+    ? sendText(tcb, length, length === queued ? PSH : 0, mss, now)
     : resend(tcb, scoreboard.tail(mss), mss, now);
   if (sent) tailProbeSent(tcb, !fresh);
 }

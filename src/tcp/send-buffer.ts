@@ -57,29 +57,22 @@ export class SendBuffer implements PayloadSource {
   /** Forgets the first `n` bytes: they are acknowledged. */
   discard(n: number): void {
     if (n > this.length) throw new RangeError(`discard ${n} of ${this.length} bytes`);
+    if (n === this.length) {
+      this.clear();
+      return;
+    }
     this.length -= n;
     let left = n + this.skip;
-    while (this.first < this.count && left >= this.chunks[this.first]!.length) {
-      left -= this.chunks[this.first]!.length;
-      this.first++;
-    }
+    while (left >= this.chunks[this.first]!.length) left -= this.chunks[this.first++]!.length;
     this.skip = left;
     this.hintOffset -= n;
-    if (this.length === 0) {
-      if (this.count <= FEW) for (let i = 0; i < this.count; i++) this.chunks[i] = NONE;
-      else this.chunks = [NONE];
-      this.count = 0;
-      this.first = 0;
-      this.skip = 0;
-      this.block = null;
-      this.used = 0;
-    } else if (this.first > 32 && this.first * 2 > this.count) {
+    if (this.first > 32 && this.first * 2 > this.count) {
       this.chunks.splice(0, this.first);
       this.count -= this.first;
       this.hintIndex -= this.first;
       this.first = 0;
     }
-    if (this.hintOffset < 0 || this.length === 0 || this.hintIndex < this.first) this.resetHint();
+    if (this.hintOffset < 0 || this.hintIndex < this.first) this.resetHint();
   }
 
   copy(from: number, length: number, target: Uint8Array, at: number): void {
@@ -101,9 +94,19 @@ export class SendBuffer implements PayloadSource {
     return start === 0 && length >= chunk.length ? chunk : chunk.subarray(start, start + length);
   }
 
-  /** Drops everything. */
+  /** Drops everything: mostly one chunk, the whole of an answer. */
   clear(): void {
-    if (this.length > 0) this.discard(this.length);
+    if (this.length === 0) return;
+    if (this.count <= FEW) for (let i = 0; i < this.count; i++) this.chunks[i] = NONE;
+    else this.chunks = [NONE];
+    this.length = 0;
+    this.count = 0;
+    this.first = 0;
+    this.skip = 0;
+    this.block = null;
+    this.used = 0;
+    this.hintIndex = 0;
+    this.hintOffset = 0;
   }
 
   private resetHint(): void {

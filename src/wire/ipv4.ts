@@ -1,5 +1,5 @@
 import { get16, get32, put16, put32 } from './bytes.ts';
-import { finish, sum } from './checksum.ts';
+import { finish, halves, sum } from './checksum.ts';
 import type { DropReason } from './drop.ts';
 import { type IpHeader, MAX_PACKET, QUOTED, VERIFY } from './ip-header.ts';
 
@@ -70,18 +70,20 @@ export function parseIpv4(
  * header's length, 20. `header.payloadLength` up to 65515; the total length of what is longer, which devices segment, is 0.
  */
 export function buildIpv4(header: IpHeader, target: Uint8Array, at: number): number {
-  target[at] = 0x45;
-  target[at + 1] = (header.dscp << 2) | header.ecn;
-  const totalLength = IPV4_HEADER + header.payloadLength;
-  put16(target, at + 2, totalLength > MAX_PACKET ? 0 : totalLength);
-  put16(target, at + 4, header.id);
+  const { id, source3, destination3 } = header;
+  const first = 0x4500 | (header.dscp << 2) | header.ecn;
+  const whole = IPV4_HEADER + header.payloadLength;
+  const length = whole > MAX_PACKET ? 0 : whole;
   const flags = (header.dontFragment ? DONT_FRAGMENT : 0) | (header.moreFragments ? MORE_FRAGMENTS : 0);
-  put16(target, at + 6, flags | (header.fragmentOffset >>> 3));
-  target[at + 8] = header.hopLimit;
-  target[at + 9] = header.protocol;
-  put16(target, at + 10, 0);
-  put32(target, at + 12, header.source3);
-  put32(target, at + 16, header.destination3);
-  put16(target, at + 10, finish(sum(target, at, IPV4_HEADER)));
+  const fragment = flags | (header.fragmentOffset >>> 3);
+  const hops = (header.hopLimit << 8) | header.protocol;
+  put16(target, at, first);
+  put16(target, at + 2, length);
+  put16(target, at + 4, id);
+  put16(target, at + 6, fragment);
+  put16(target, at + 8, hops);
+  put16(target, at + 10, finish(first + length + id + fragment + hops + halves(source3) + halves(destination3)));
+  put32(target, at + 12, source3);
+  put32(target, at + 16, destination3);
   return IPV4_HEADER;
 }

@@ -120,12 +120,10 @@ export class Scoreboard {
     return result;
   }
 
-  /** Nothing is out. A stream that fills the same window again and again keeps what it needs for it. */
+  /** Nothing is out. A stream that fills the same window again and again keeps what it needs for it. The first record is the one that caches have at hand. */
   private rest(): void {
-    if (this.slots.length > KEPT_SLOTS && this.peak < this.slots.length >>> 2) {
-      this.slots = [];
-      this.head = 0;
-    }
+    if (this.slots.length > KEPT_SLOTS && this.peak < this.slots.length >>> 2) this.slots = [];
+    this.head = 0;
     this.peak = 0;
   }
 
