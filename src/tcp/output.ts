@@ -163,12 +163,12 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): boolean {
  * are all that is queued and Nagle lets them, or at least half of the largest window the peer ever had.
  */
 function sendNew(tcb: Tcb, now: number): void {
-  if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && unsent(tcb) > 0 && tcb.sndWnd > 0) resumeWindow(tcb, now);
+  let queued = unsent(tcb);
+  if (flightSize(tcb) === 0 && tcb.bytesSent > 0 && queued > 0 && tcb.sndWnd > 0) resumeWindow(tcb, now);
   let blocked = false;
   let sent = 0;
-  if (tcb.mtuProbe !== null) sendProbe(tcb, tcb.mtuProbe, now);
+  if (tcb.mtuProbe !== null) queued -= sendProbe(tcb, tcb.mtuProbe, queued, now);
   while (!tcb.finSent) {
-    const queued = unsent(tcb);
     if (queued === 0 && !tcb.finQueued) break;
     const usable = tcb.sndWnd - flightSize(tcb);
     if (usable <= 0) break;
@@ -198,26 +198,29 @@ function sendNew(tcb: Tcb, now: number): void {
     const goesOn = room - length >= mss && due - length >= mss;
     const burstEnds = tcb.config.pushBursts && (tcb.gsoMax > 0 ? length > mss : sent > 0 && !goesOn);
     if (!sendText(tcb, length, ((length === queued && !tcb.more) || burstEnds ? PSH : 0) | fin, mss, now)) break;
+    queued -= length;
     sent++;
   }
   const inFlight = pipe(tcb);
   noteUsage(tcb, blocked || inFlight >= tcb.cwnd, inFlight, now);
   const { sampler, lostBytes, retransmittedBytes } = tcb.scoreboard;
   // What waits to be sent again is something to send, and so is what the send buffer has no room for (draft-cheng-iccrg-delivery-rate-estimation §3.4).
-  const idle = unsent(tcb) === 0 && lostBytes <= retransmittedBytes && !tcb.wantsWritable;
+  const idle = queued === 0 && lostBytes <= retransmittedBytes && !tcb.wantsWritable;
   if (sampler !== null && !blocked && idle && inFlight < tcb.cwnd) sampler.noteAppLimited(inFlight);
 }
 
-/** New text as a probe for a longer path MTU, where it is time for one: one wire segment. */
-function sendProbe(tcb: Tcb, probe: MtuProbe, now: number): void {
-  if (sackBlocksDue(tcb) > 0) return;
-  const text = probe.text(tcb, unsent(tcb), pipe(tcb), now);
-  if (text === 0) return;
+/** New text as a probe for a longer path MTU, where it is time for one: one wire segment. Returns how much has left. */
+function sendProbe(tcb: Tcb, probe: MtuProbe, queued: number, now: number): number {
+  if (sackBlocksDue(tcb) > 0) return 0;
+  const text = probe.text(tcb, queued, pipe(tcb), now);
+  if (text === 0) return 0;
   const { sndMss, sndNxt } = tcb;
   tcb.sndMss = text + optionLength(tcb.timestamps, 0);
   const sent = sendText(tcb, text, 0, text, now);
   tcb.sndMss = sndMss;
-  if (sent) probe.sent(tcb, sndNxt, text);
+  if (!sent) return 0;
+  probe.sent(tcb, sndNxt, text);
+  return text;
 }
 
 /**

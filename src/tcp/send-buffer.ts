@@ -3,6 +3,9 @@ import type { PayloadSource } from '../wire/segment.ts';
 /** Room that a copied chunk is given, so that small writes after it share its memory. */
 const BLOCK = 16 * 1024;
 
+/** Looked up once: of all properties of arrays those of their prototypes' prototype are found by a call into the engine. */
+const { set } = Uint8Array.prototype;
+
 /** In the place of a chunk that is acknowledged. */
 const NONE = new Uint8Array(0);
 /** Lists of up to so many chunks are used again when all is acknowledged, as another list for each answer is garbage and takes time to grow. */
@@ -31,11 +34,14 @@ export class SendBuffer implements PayloadSource {
   append(bytes: Uint8Array, copy: boolean): void {
     if (bytes.length === 0) return;
     this.length += bytes.length;
-    if (!copy) {
+    if (copy) this.appendCopy(bytes);
+    else {
       this.chunks[this.count++] = bytes;
       this.block = null;
-      return;
     }
+  }
+
+  private appendCopy(bytes: Uint8Array): void {
     let rest = bytes;
     if (this.block !== null && this.used < this.block.length) {
       const n = Math.min(rest.length, this.block.length - this.used);
@@ -79,7 +85,7 @@ export class SendBuffer implements PayloadSource {
     if (from < 0 || from + length > this.length) throw new RangeError(`copy ${from}+${length} of ${this.length} bytes`);
     for (let done = 0; done < length; ) {
       const view = this.view(from + done, length - done);
-      target.set(view, at + done);
+      set.call(target, view, at + done);
       done += view.length;
     }
   }

@@ -193,33 +193,28 @@ export class TcpHandle implements SocketEvents {
 
   // Writing.
 
-  /** Sends; `done` is called, perhaps before this returns, when the stack has taken everything. One write at a time. */
-  write(bytes: Uint8Array, copy: boolean, done: Done): void {
+  /** Sends. True: the stack has taken everything; else `done` is called, perhaps before this returns, when it has. One write at a time. */
+  write(bytes: Uint8Array, copy: boolean, done: Done): boolean {
     if (this.#closed) {
       done('EBADF');
-      return;
+      return false;
     }
     this.bytesWritten += bytes.length;
     // Mostly there is room for all of it.
     const taken = this.#early > 0 || this.#tcp === null ? -1 : this.#tcp.send(bytes, copy);
-    if (taken === bytes.length) {
-      done(null);
-      return;
-    }
+    if (taken === bytes.length) return true;
     this.#queue({ bytes: taken > 0 ? bytes.subarray(taken) : bytes, copy });
     this.#sent = done;
     this.#send();
+    return false;
   }
 
   /** The same of several pieces, as one. */
-  writev(pieces: readonly Piece[], done: Done): void {
-    if (pieces.length === 1) {
-      this.write(pieces[0]!.bytes, pieces[0]!.copy, done);
-      return;
-    }
+  writev(pieces: readonly Piece[], done: Done): boolean {
+    if (pieces.length === 1) return this.write(pieces[0]!.bytes, pieces[0]!.copy, done);
     if (this.#closed) {
       done('EBADF');
-      return;
+      return false;
     }
     for (const { bytes } of pieces) this.bytesWritten += bytes.length;
     for (const piece of pieces) this.#queue(piece);
@@ -227,6 +222,7 @@ export class TcpHandle implements SocketEvents {
     this.#tcp?.setCork(true);
     this.#send();
     this.#tcp?.setCork(false);
+    return false;
   }
 
   /** What went along with the SYN is the stack's already. */

@@ -47,15 +47,16 @@ export class PathHandle {
     this.#socket.pause();
   }
 
-  write(bytes: Uint8Array, _copy: boolean, done: Done): void {
+  write(bytes: Uint8Array, _copy: boolean, done: Done): boolean {
     this.bytesWritten += bytes.length;
     this.#socket.write(bytes, (error) =>
       done(((error as NodeJS.ErrnoException | null | undefined)?.code as ErrorName) ?? null),
     );
+    return false;
   }
 
-  writev(pieces: readonly Piece[], done: Done): void {
-    this.write(Buffer.concat(pieces.map(({ bytes }) => bytes)), false, done);
+  writev(pieces: readonly Piece[], done: Done): boolean {
+    return this.write(Buffer.concat(pieces.map(({ bytes }) => bytes)), false, done);
   }
 
   get writeQueueSize(): number {

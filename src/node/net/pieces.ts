@@ -40,7 +40,7 @@ export function gather(chunks: readonly Chunk[]): Piece[] {
 }
 
 /** How many there are without empty ones at the end, but for the first: `http` ends a response by an empty string. */
-function trimmed(chunks: readonly Chunk[]): number {
+export function trimmed(chunks: readonly Chunk[]): number {
   let end = chunks.length;
   while (end > 1 && chunks[end - 1]!.chunk.length === 0) end--;
   return end;

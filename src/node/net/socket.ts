@@ -15,7 +15,7 @@ import { type HandleOwner, TcpHandle } from './handle.ts';
 import { HOME, type NetHome } from './home.ts';
 import { Internals } from './internals.ts';
 import { PathHandle } from './path-handle.ts';
-import { type Chunk, gather, piece } from './pieces.ts';
+import { type Chunk, gather, piece, trimmed } from './pieces.ts';
 import type { Server } from './server.ts';
 import { checkFunction, timerDelay } from './validate.ts';
 
@@ -187,22 +187,24 @@ export class Socket extends Duplex implements HandleOwner {
     if (this.connecting) this._later(chunk, encoding, callback, () => this._write(chunk, encoding, callback));
     else if (this._mayWrite(callback)) {
       const { bytes, copy } = piece({ chunk, encoding });
-      this._handle!.write(bytes, copy, (error) => this._written(error, callback));
-      this._watchWrite();
+      const all = this._handle!.write(bytes, copy, (error) => this._written(error, callback));
+      this._watchWrite(all, callback);
     }
   }
 
   override _writev(chunks: Chunk[], callback: WriteCallback): void {
-    if (this.connecting) this._later(chunks, '', callback, () => this._writev(chunks, callback));
+    if (trimmed(chunks) === 1) this._write(chunks[0]!.chunk, chunks[0]!.encoding, callback);
+    else if (this.connecting) this._later(chunks, '', callback, () => this._writev(chunks, callback));
     else if (this._mayWrite(callback)) {
-      this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
-      this._watchWrite();
+      const all = this._handle!.writev(gather(chunks), (error) => this._written(error, callback));
+      this._watchWrite(all, callback);
     }
   }
 
-  /** Where the stack did not take all: the first time-out after it finds that it goes on, whatever is left. */
-  private _watchWrite(): void {
-    this[INTERNAL].waiting = this._handle?.writeQueueSize ? Number.POSITIVE_INFINITY : 0;
+  /** Mostly the stack took all of it. Where it did not: the first time-out after it finds that it goes on, whatever is left. */
+  private _watchWrite(all: boolean, callback: WriteCallback): void {
+    this[INTERNAL].waiting = !all && this._handle?.writeQueueSize ? Number.POSITIVE_INFINITY : 0;
+    if (all) callback(null);
   }
 
   /** While it connects: `again` is called when it is connected, or `callback` with the reason that it never will be. */
