@@ -3,7 +3,7 @@ import type { IpAddress } from '../wire/address.ts';
 import { buildIp, ipHeaderLength } from '../wire/ip.ts';
 import { IpHeader, TCP } from '../wire/ip-header.ts';
 import type { Segment } from '../wire/segment.ts';
-import { buildTcp, buildTcpHeader, fillChecksum, fillPseudoChecksum, tcpHeaderLength } from '../wire/tcp.ts';
+import { buildTcpHeader, fillChecksum, fillPseudoChecksum, tcpHeaderLength } from '../wire/tcp.ts';
 
 /** One header serves all packets: it holds only while a packet is built. */
 const header = new IpHeader();
@@ -34,8 +34,8 @@ export function transmitSegment(
   header.dontFragment = true;
   header.payloadLength = length;
   const start = frame.offset + buildIp(header, frame.bytes, frame.offset);
-  if (text === null) buildTcp(segment, frame.bytes, start);
-  else buildTcpHeader(segment, frame.bytes, start);
+  const at = start + buildTcpHeader(segment, frame.bytes, start);
+  if (text === null && segment.payloadLength > 0) segment.copyPayload(0, segment.payloadLength, frame.bytes, at);
   frame.text = text;
   const pseudo = header.pseudoSum(TCP, length);
   if (device.offload.checksum) {

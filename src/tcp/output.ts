@@ -272,10 +272,12 @@ function watchWindow(tcb: Tcb, now: number): void {
  */
 export function sendOverride(tcb: Tcb, now: number): boolean {
   const mss = segmentRoom(tcb);
-  const length = Math.min(unsent(tcb), tcb.sndWnd - flightSize(tcb), mss);
+  const queued = unsent(tcb);
+  const usable = tcb.sndWnd - flightSize(tcb);
+  const length = Math.min(queued, usable, mss);
   if (length <= 0) return false;
-  const all = length === unsent(tcb);
-  const fin = all && tcb.finQueued && tcb.sndWnd - flightSize(tcb) > length ? FIN : 0;
+  const all = length === queued;
+  const fin = all && tcb.finQueued && usable > length ? FIN : 0;
   return sendText(tcb, length, (all ? PSH : 0) | fin, mss, now);
 }
 

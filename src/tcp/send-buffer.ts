@@ -3,9 +3,6 @@ import type { PayloadSource } from '../wire/segment.ts';
 /** Room that a copied chunk is given, so that small writes after it share its memory. */
 const BLOCK = 16 * 1024;
 
-/** Looked up once: of all properties of arrays those of their prototypes' prototype are found by a call into the engine. */
-const { set } = Uint8Array.prototype;
-
 /** In the place of a chunk that is acknowledged. */
 const NONE = new Uint8Array(0);
 /** Lists of up to so many chunks are used again when all is acknowledged, as another list for each answer is garbage and takes time to grow. */
@@ -85,7 +82,7 @@ export class SendBuffer implements PayloadSource {
     if (from < 0 || from + length > this.length) throw new RangeError(`copy ${from}+${length} of ${this.length} bytes`);
     for (let done = 0; done < length; ) {
       const view = this.view(from + done, length - done);
-      set.call(target, view, at + done);
+      target.set(view, at + done);
       done += view.length;
     }
   }
@@ -111,8 +108,7 @@ export class SendBuffer implements PayloadSource {
     this.skip = 0;
     this.block = null;
     this.used = 0;
-    this.hintIndex = 0;
-    this.hintOffset = 0;
+    this.resetHint();
   }
 
   private resetHint(): void {
