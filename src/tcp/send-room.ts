@@ -1,6 +1,6 @@
 import { unsent } from './loss/pipe.ts';
 import { effectiveMss } from './mss.ts';
-import { NEVER, type Tcb } from './tcb.ts';
+import type { Tcb } from './tcb.ts';
 
 /** How much the application may queue: by the size of the send buffer, and by how much of it has not been sent (`TCP_NOTSENT_LOWAT`). */
 
@@ -22,10 +22,8 @@ function bufferSize({ env, config, sendBufferSize, cwnd }: Tcb): number {
 /** Bytes that SEND takes now, in one piece. What leaves then may make room for more. */
 export function sendRoom(tcb: Tcb): number {
   const room = Math.max(0, bufferSize(tcb) - tcb.sendBuffer.length);
-  const whole = tcb.config.sendWholeBursts && tcb.synAcked;
-  if (!whole && tcb.notsentLowat === NEVER) return room;
   const below = Math.max(tcb.notsentLowat, effectiveMss(tcb)) - unsent(tcb);
-  if (!whole) return Math.min(room, Math.max(0, below));
+  if (!tcb.config.sendWholeBursts || !tcb.synAcked) return Math.min(room, Math.max(0, below));
   const burst = largestBurst(tcb);
   const begun = unsent(tcb) % burst;
   if (begun > 0) return burst - begun;
