@@ -1,12 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { Batch } from '../stack/batch.ts';
 import type { Host } from '../stack/host.ts';
+import { REAL_ZERO } from '../tcp/real.ts';
 
 /** The longest delay `setTimeout` takes, in ms; beyond it Node fires at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** What a host's clock said last, ms: in a turn that sends or receives, what it said then. */
-let latest = 0;
+/** What a host's clock said last, ms: in a turn that sends or receives, what it said then. No variable: V8 would make an object for each number. */
+const clock = { latest: REAL_ZERO };
 
 /** What to add to a time of `NodeHost.now` for µs since 1970. */
 export const EPOCH = Math.round(performance.timeOrigin * 1000);
@@ -27,8 +29,9 @@ export class NodeHost implements Host {
   #keepAlive = true;
 
   now(): number {
-    latest = performance.now();
-    return Math.floor(latest * 1000);
+    const time = performance.now();
+    clock.latest = time;
+    return Math.floor(time * 1000);
   }
 
   random(bytes: Uint8Array): void {
@@ -116,16 +119,75 @@ export function turn<T>(callback: (argument: T) => void, argument: T): void {
   setImmediate(runTurn<T>, callback, argument);
 }
 
+/**
+ * What Node does between two callbacks of its own, in all versions so far: ticks, promises, and rejections that nobody handles. It has this name only for
+ * programs that know it; there is no other way to have it done.
+ */
+const betweenTurns = (process as { _tickCallback?: () => void })._tickCallback;
+
+/** What is to be called, and what with, one after the other. */
+type Turns = Batch<unknown>;
+
+/** Those to come, and what arranged for them: who puts a `setImmediate` of his own in its place, as tests do, may forget what waits there. */
+let coming: Turns | null = null;
+let arranged = setImmediate;
+let spare: Turns | null = null;
+
+/**
+ * The same for who has an async scope of its own and enters it: this one runs in anybody's. All such turns that wait share an immediate, which is dearer
+ * than what a turn itself takes.
+ */
+export function scopedTurn<T>(callback: (argument: T) => void, argument: T): void {
+  if (betweenTurns === undefined) {
+    turn(callback, argument);
+    return;
+  }
+  if (coming === null || arranged !== setImmediate) arrange();
+  asked++;
+  coming!.add(callback);
+  coming!.add(argument);
+}
+
+function arrange(): void {
+  coming = spare ?? new Batch();
+  spare = null;
+  arranged = setImmediate;
+  setImmediate(runTurns, coming);
+}
+
+/** Turns that come up meanwhile are for an immediate later, as immediates are. */
+function runTurns(turns: Turns): void {
+  if (coming === turns) coming = null;
+  let next = 0;
+  try {
+    while (next < turns.count) {
+      if (next > 0) betweenTurns!();
+      next += 2;
+      runTurn(turns.at(next - 2) as (argument: unknown) => void, turns.at(next - 1));
+    }
+  } finally {
+    turns.drop(next);
+    // Where one throws the others are not lost.
+    if (turns.count > 0) setImmediate(runTurns, turns);
+    else spare = turns;
+  }
+}
+
 function runTurn<T>(callback: (argument: T) => void, argument: T): void {
   begun++;
-  const before = latest;
+  const before = clock.latest;
   try {
     callback(argument);
   } finally {
-    if (latest === before && waiting.length > 0) latest = performance.now();
-    while (waiting.length > 0 && (waiting[0]!.turn <= begun || waiting[0]!.time <= latest)) {
-      waiting.shift()!.callback();
-    }
+    if (waiting.length > 0) tellWaiting(before);
+  }
+}
+
+/** `before`: what the clock had said last before the turn. */
+function tellWaiting(before: number): void {
+  if (clock.latest === before) clock.latest = performance.now();
+  while (waiting.length > 0 && (waiting[0]!.turn <= begun || waiting[0]!.time <= clock.latest)) {
+    waiting.shift()!.callback();
   }
 }
 

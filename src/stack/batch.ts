@@ -7,7 +7,11 @@ export class Batch<T> {
   readonly #items: (T | null)[] = [null];
 
   add(item: T): void {
-    this.#items[this.count++] = item;
+    const items = this.#items;
+    // A store that may be beyond the end is a call into the engine, wherever it is, once one was.
+    if (this.count === items.length) items.push(item);
+    else items[this.count] = item;
+    this.count++;
   }
 
   /** `i`: 0 … `count` − 1. */

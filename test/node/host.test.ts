@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NodeHost } from '../../src/node/host.ts';
 
 function wake(host: NodeHost, after: number): Promise<number> {
@@ -102,5 +103,121 @@ describe('NodeHost', () => {
     host.wakeAt(host.now() + 50_000_000, () => {});
     expect(timers()).toBe(before + 1);
     host.unref();
+  });
+});
+
+type HostModule = typeof import('../../src/node/host.ts');
+
+describe.each(['with', 'without'])('turns, %s what Node does between two of its callbacks', (which) => {
+  const program = process as { _tickCallback?: () => void };
+  const { _tickCallback } = program;
+  let host: HostModule;
+  let log: string[];
+
+  beforeEach(async () => {
+    log = [];
+    vi.resetModules();
+    if (which === 'without') delete program._tickCallback;
+    host = await import('../../src/node/host.ts');
+  });
+  afterEach(() => {
+    program._tickCallback = _tickCallback!;
+  });
+
+  async function turnsOver(): Promise<void> {
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** A turn that leaves something to ticks and promises, and those to each other. */
+  function speak(name: string): void {
+    log.push(name);
+    void Promise.resolve().then(() => {
+      log.push(`${name}: promise`);
+      process.nextTick(() => void log.push(`${name}: tick of a promise`));
+    });
+    process.nextTick(() => {
+      log.push(`${name}: tick`);
+      void Promise.resolve().then(() => void log.push(`${name}: promise of a tick`));
+    });
+  }
+
+  const said = (name: string): string[] =>
+    ['', ': tick', ': promise', ': promise of a tick', ': tick of a promise'].map((what) => name + what);
+
+  it('come in order, each with its ticks and promises', async () => {
+    for (const name of ['a', 'b', 'c']) host.scopedTurn(speak, name);
+    await turnsOver();
+    expect(log).toEqual([...said('a'), ...said('b'), ...said('c')]);
+  });
+
+  it('that come up in a turn are for later, in order with immediates', async () => {
+    host.scopedTurn(() => {
+      log.push('a');
+      setImmediate(() => log.push('immediate'));
+      host.scopedTurn(() => log.push('of a'), null);
+      setImmediate(() => log.push('another'));
+    }, null);
+    host.scopedTurn(() => log.push('b'), null);
+    await turnsOver();
+    expect(log).toEqual(['a', 'b', 'immediate', 'of a', 'another']);
+  });
+
+  it('are not lost where one throws, in itself or in a tick', async () => {
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => log.push(error.message));
+    try {
+      host.scopedTurn(speak, 'a');
+      host.scopedTurn(() => {
+        throw new Error('thrown');
+      }, null);
+      host.scopedTurn(speak, 'b');
+      host.scopedTurn(() => {
+        process.nextTick(() => {
+          throw new Error('thrown in a tick');
+        });
+      }, null);
+      host.scopedTurn(speak, 'c');
+      await turnsOver();
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    }
+    expect(log).toEqual([...said('a'), 'thrown', ...said('b'), 'thrown in a tick', ...said('c')]);
+  });
+
+  it('let each scope have its own context, in its ticks and promises, too', async () => {
+    const store = new AsyncLocalStorage<string>();
+    const scopes = ['a', 'b', 'c'].map((name) => store.run(name, () => new AsyncResource('TEST')));
+    const tell = (): void => {
+      const note = (what: string) => void log.push(`${what} ${store.getStore()}`);
+      note('turn');
+      process.nextTick(note, 'tick');
+      void Promise.resolve('promise').then(note);
+    };
+    store.run('nobody', () => {
+      for (const scope of scopes) host.scopedTurn(() => scope.runInAsyncScope(tell), null);
+    });
+    await turnsOver();
+    expect(log).toEqual(['a', 'b', 'c'].flatMap((name) => [`turn ${name}`, `tick ${name}`, `promise ${name}`]));
+  });
+
+  it('are over when those who wait for them hear of it, or their patience is', async () => {
+    expect(host.afterTurns(() => log.push('never'), 1000)).toBe(false);
+    host.scopedTurn(() => log.push('a'), null);
+    host.scopedTurn(() => log.push('b'), null);
+    expect(host.afterTurns(() => log.push('over'), 1000)).toBe(true);
+    await turnsOver();
+    expect(log).toEqual(['a', 'b', 'over']);
+    for (const name of ['c', 'd']) {
+      host.scopedTurn(() => {
+        log.push(name);
+        const from = performance.now();
+        while (performance.now() - from < 5);
+      }, null);
+    }
+    host.afterTurns(() => log.push('no patience'), 1);
+    await turnsOver();
+    expect(log.slice(3)).toEqual(['c', 'no patience', 'd']);
   });
 });

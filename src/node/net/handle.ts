@@ -5,7 +5,7 @@ import type { Stack } from '../../stack/stack.ts';
 import { checkTcpOptions, type TcpOptions } from '../../stack/tcp-options.ts';
 import type { Failure } from '../../tcp/notices.ts';
 import { CLOSED, TIME_WAIT } from '../../tcp/state.ts';
-import { type Hold, turn } from '../host.ts';
+import { type Hold, scopedTurn } from '../host.ts';
 import { fillName, type Name, written } from './address.ts';
 import { type ErrorName, failureName, stackErrorName } from './errors.ts';
 
@@ -336,11 +336,11 @@ export class TcpHandle implements SocketEvents {
    */
   onConnect(): void {
     this.#established = true;
-    turn(TcpHandle.#connectSoon, this);
+    scopedTurn(TcpHandle.#connectSoon, this);
   }
 
   static #connectSoon(handle: TcpHandle): void {
-    turn(TcpHandle.#connectNow, handle);
+    scopedTurn(TcpHandle.#connectNow, handle);
   }
 
   static #connectNow(handle: TcpHandle): void {
@@ -378,7 +378,7 @@ export class TcpHandle implements SocketEvents {
     this.#turns |= what;
     if (this.#arranged || this.#resource === null) return;
     this.#arranged = true;
-    turn(TcpHandle.#run, this);
+    scopedTurn(TcpHandle.#run, this);
   }
 
   static #run(handle: TcpHandle): void {

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { TcpListener } from '../../stack/socket.ts';
 import { IpAddress } from '../../wire/address.ts';
-import { turn } from '../host.ts';
+import { scopedTurn } from '../host.ts';
 import { fillName, type Name, written } from './address.ts';
 import { type ErrorName, stackErrorName } from './errors.ts';
 import { type Home, TcpHandle } from './handle.ts';
@@ -82,7 +82,7 @@ export class ListenHandle implements ServerHandle {
     for (const client of this.#waiting) client.reset();
     this.#waiting = [];
     this.#review();
-    if (closed !== undefined) turn(() => this.#resource.runInAsyncScope(closed), undefined);
+    if (closed !== undefined) scopedTurn(() => this.#resource.runInAsyncScope(closed), undefined);
   }
 
   ref(): void {
@@ -104,7 +104,7 @@ export class ListenHandle implements ServerHandle {
       const handle = TcpHandle.accepted(this.#home, tcp, this.#mapped);
       handle.isTransparent = this.#transparent;
       this.#waiting.push(handle);
-      turn(ListenHandle.#tell, this);
+      scopedTurn(ListenHandle.#tell, this);
     }
   }
 
