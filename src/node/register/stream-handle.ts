@@ -92,11 +92,12 @@ export class StreamHandle extends JSStream {
     if (handle === null) return errno('EBADF');
     this.#writing = true;
     const pieces = bytes.map((piece) => ({ bytes: piece, copy: false }));
-    handle.writev(pieces, (error) => {
+    const done = (error: ErrorName | null) => {
       // What closing cancels is told before 'close'.
       if (error === 'ECANCELED') this.#written(request, error);
       else this.afterCall(() => this.#written(request, error));
-    });
+    };
+    if (handle.writev(pieces, done)) done(null);
     return 0;
   }
 
