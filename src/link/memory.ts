@@ -148,7 +148,9 @@ export class MemoryDevice implements Device {
     if (count === 0 || this.#queue.length === 0) return false;
     const batch = this.#queue;
     this.#queue = batch.splice(count);
-    for (const [i, frame] of batch.entries()) {
+    // Not by `entries()`: its pairs were a fifth of what a segment allocates.
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch[i]!;
       try {
         // Looked up anew for each: the receiver may close the device while it handles one.
         if (this.#sink === undefined) this.dropped++;
