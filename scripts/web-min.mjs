@@ -22,7 +22,7 @@ const HIDDEN = [
   ...['ip/addresses', 'tcp/tcb', 'wire/ip-header', 'wire/seq'],
 ];
 /** Of these nothing but names of types is used. */
-const WORDS = ['tcp/congestion/controller', 'tcp/state'];
+const WORDS = ['tcp/congestion/controller', 'tcp/receive-buffer', 'tcp/state'];
 
 /** Properties of objects that are given to the platform, or come from it, without being those of a class that Node has as well. */
 const PLATFORM =

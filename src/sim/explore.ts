@@ -408,7 +408,7 @@ class World {
       initialSequence: () => seq(ISS[side] + 1_000_000 * (this.ends?.[side].crashes ?? 0)),
       timestampOffset: () => 0,
       challengeAck: () => true,
-      allocate: (size) => new Uint8Array(size),
+      memory: { allocate: (size) => new Uint8Array(size) },
     };
     const tcb = new Tcb(env, tuple, config);
     // Without it, one whose peer forgot everything and who has nothing to say would never know: TCP does not ask by itself (§3.8.4).

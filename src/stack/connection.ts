@@ -5,6 +5,7 @@ import * as core from '../tcp/connection.ts';
 import { fixedHeaders } from '../tcp/mss.ts';
 import * as notices from '../tcp/notices.ts';
 import { pathMtuChanged } from '../tcp/path-mtu.ts';
+import type { View } from '../tcp/receive-buffer.ts';
 import { isWritable, sendRoom } from '../tcp/send-room.ts';
 import { CLOSED, STATE_NAMES, type State, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
@@ -158,7 +159,7 @@ export class Connection implements TcpSocket {
     return taken;
   }
 
-  receive(max = EVERYTHING): Uint8Array | null {
+  receive<T extends Uint8Array>(max = EVERYTHING, as?: View<T>): T | null {
     if (this.readable === 0) {
       this.#note(READABLE_TOLD, false);
       return null;
@@ -166,7 +167,7 @@ export class Connection implements TcpSocket {
     const { tcb } = this;
     const owed = tcb.ackOwed;
     this.#engine.hold(this);
-    const bytes = core.receive(tcb, max, this.#engine.now());
+    const bytes = core.receive(tcb, max, this.#engine.now(), as);
     if (tcb.ackOwed === owed && owed !== ACK_SOON) this.#engine.lighten(this);
     else this.#engine.settle(this);
     return bytes;

@@ -1,4 +1,3 @@
-import type { Frame } from '../link/device.ts';
 import { mayBeAnswered } from '../tcp/ack-policy.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import type { MoreCongestion } from '../tcp/congestion/algorithms.ts';
@@ -63,6 +62,7 @@ export class Engine implements Environment {
   /** Connections that peers are opening. */
   readonly passive: PassiveOpens;
   readonly fastOpen: FastOpenCache | null;
+  readonly memory = new Slabs();
   readonly paths: Paths;
   readonly pathMetrics = ({ remoteAddress }: FourTuple) => this.paths.metrics(remoteAddress);
   readonly warnings: Warnings | null;
@@ -74,7 +74,6 @@ export class Engine implements Environment {
   halted = false;
 
   readonly #isn: IsnGenerator;
-  readonly #slabs = new Slabs();
   readonly #dirty = new Batch<Connection>();
   /** What came in this turn is acknowledged at its end, together with what the application says in answer. */
   readonly #answering = new Batch<Connection>();
@@ -89,8 +88,6 @@ export class Engine implements Environment {
   /** The next connection's ISN must be beyond it. */
   #floor: Seq | null = null;
   memoryPressure: 0 | 1 | 2 = 0;
-  /** The frame that arrived last. */
-  arrived: Frame | null = null;
   /** Bytes in the buffers of all connections. */
   #memory = 0;
   #orphans = 0;
@@ -171,19 +168,6 @@ export class Engine implements Environment {
 
   fastOpenVanished(_tcb: Tcb, now: number): void {
     this.fastOpen?.blackHole(now);
-  }
-
-  allocate(size: number): Uint8Array {
-    return this.#slabs.take(size);
-  }
-
-  recycle(memory: Uint8Array): void {
-    this.#slabs.give(memory);
-  }
-
-  keep(arrived: Uint8Array): Frame | null {
-    const frame = this.arrived;
-    return frame !== null && frame.bytes === arrived && frame.keep() ? frame : null;
   }
 
   // What arrives.

@@ -42,7 +42,7 @@ export class Input {
   }
 
   receive(port: Port, frame: Frame, now: number): void {
-    this.#engine.arrived = frame;
+    this.#engine.memory.arrived = frame;
     this.#packet(port, frame.bytes, frame.offset, frame.length, frame.checksum, frame.gsoSize, now);
   }
 

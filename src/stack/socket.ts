@@ -1,4 +1,5 @@
 import type { Failure } from '../tcp/notices.ts';
+import type { View } from '../tcp/receive-buffer.ts';
 import type { State } from '../tcp/state.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { TcpInfo } from './tcp-info.ts';
@@ -43,8 +44,11 @@ export interface TcpSocket {
    * Text may be queued in SYN-SENT. Returns −1 where no more can be sent: after `shutdown`, or when the connection is over (EPIPE).
    */
   send(bytes: Uint8Array, copy?: boolean): number;
-  /** The next received bytes, in order, now the caller's; null where there are none now. At most `max` bytes. */
-  receive(max?: number): Uint8Array | null;
+  /**
+   * The next received bytes, in order, now the caller's; null where there are none now. At most `max` bytes. `as` makes the array that is returned: of
+   * [start, end) of a memory of which nothing else is the caller's; a view where it is not given.
+   */
+  receive<T extends Uint8Array = Uint8Array>(max?: number, as?: View<T>): T | null;
   /**
    * Shows `take` all received bytes there are now, piece by piece in order, and returns how many. A piece holds only until `take` returns: its
    * memory is used again. For whoever copies, hashes or parses and keeps nothing: a fast stream costs half as much as with `receive`.

@@ -12,6 +12,7 @@ import * as closing from './events/close.ts';
 import { atEnd, receiveInto as fill, consume as show, receive as take, urgentLeft } from './events/receive.ts';
 import { markUrgent, send as queue } from './events/send.ts';
 import { output } from './output.ts';
+import type { View } from './receive-buffer.ts';
 import { isSynchronized, TIME_WAIT } from './state.ts';
 import { NEVER, type Tcb } from './tcb.ts';
 import { restartKeepAlive } from './timers.ts';
@@ -53,8 +54,8 @@ export function sendUrgent(tcb: Tcb, bytes: Uint8Array, copy: boolean, now: numb
 }
 
 /** RECEIVE, §3.10.3: see `events/receive.ts`. Nothing can leave by it but the news of a window that it opened: an ACK that waits for the answer waits on. */
-export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
-  const bytes = take(tcb, max, now);
+export function receive<T extends Uint8Array>(tcb: Tcb, max: number, now: number, as?: View<T>): T | null {
+  const bytes = take(tcb, max, now, as);
   if (bytes !== null && tcb.ackOwed === ACK_SOON) output(tcb, now);
   return bytes;
 }

@@ -97,7 +97,7 @@ const PARTS: readonly Part[] = [
     ints: ['capacity', 'next'],
     doubles: [],
     bits: [['recycling', 1]],
-    left: ['allocator', 'chunks', 'filled', 'starts', 'ends', 'blocks'],
+    left: ['allocator', 'chunks', 'starts', 'ends', 'blocks'],
   },
   {
     of: (tcb) => tcb.scoreboard,

@@ -4,6 +4,7 @@ import type { TcpConfig } from './config.ts';
 import type { MoreCongestion } from './congestion/algorithms.ts';
 import type { Counters } from './counters.ts';
 import type { Extensions } from './extensions.ts';
+import type { Allocator } from './receive-buffer.ts';
 import type { Tcb } from './tcb.ts';
 import type { FourTuple, Trace } from './trace.ts';
 
@@ -46,8 +47,6 @@ export interface Environment {
   fastOpenAnswered?(tcb: Tcb, synAck: Segment, now: number): void;
   /** A connection that sent text on its SYN hears nothing any more. */
   fastOpenVanished?(tcb: Tcb, now: number): void;
-  /** Memory for received text: `size` bytes that nobody else refers to. */
-  allocate(size: number): Uint8Array;
-  /** Takes memory of text back that nobody refers to any more. */
-  recycle?(memory: Uint8Array): void;
+  /** For received text. */
+  readonly memory: Allocator;
 }

@@ -14,6 +14,7 @@ export { IsnGenerator } from './isn.ts';
 export type { Failure } from './notices.ts';
 export * as notices from './notices.ts';
 export * from './profiles.ts';
+export type { Allocator, Loan } from './receive-buffer.ts';
 export * from './state.ts';
 export { NEVER, Tcb } from './tcb.ts';
 export { type TimeWaitRecord, thaw } from './time-wait.ts';

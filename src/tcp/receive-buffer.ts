@@ -1,8 +1,13 @@
-/** Where received text lives: gives memory that nobody else refers to. */
+/** Where received text lives. */
 export interface Allocator {
+  /** Room for `size` bytes, which nobody else refers to, in this memory from `at` on. */
   allocate(size: number): Uint8Array;
-  /** Takes memory back that nobody refers to any more. */
+  /** Where what was allocated last begins; 0 where not given. */
+  readonly at?: number;
+  /** Takes what was allocated in this memory back: nobody refers to it any more. */
   recycle?(memory: Uint8Array): void;
+  /** A view for the moment, where such views are not made anew each time. */
+  view?(memory: Uint8Array, start: number, end: number): Uint8Array;
   /** Has the memory that text just arrived in stay as it is, so that it need not be copied; null where that cannot be. */
   keep?(arrived: Uint8Array): Loan | null;
 }
@@ -20,12 +25,28 @@ const BLOCK = 1 << BLOCK_BITS;
 const SHARED = 2048;
 /** Size of the memory for much text where the reader is done with it when `consume` returns. */
 export const RECYCLED = 1 << 16;
-/** In the place of a chunk that is read. */
+/** How text is given away that lies in [start, end) of this memory: as a view of the reader's choice. */
+export type View<T extends Uint8Array> = (memory: Uint8Array, start: number, end: number) => T;
+
+/** In the place of memory that is read. */
 const NONE = new Uint8Array(0);
 /** Lists of up to so many chunks are used again when all are read, as another list for each request is garbage and takes time to grow. */
-const FEW = 16;
+const FEW = 32;
 /** Text from this length on is worth keeping a frame of up to 64 KiB for. */
 const WORTH_KEEPING = 16 * 1024;
+
+/** Text in order: what is not read of it is [begin, filled) of this memory, in which other connections' may lie, too. */
+class Chunk {
+  memory: Uint8Array = NONE;
+  begin = 0;
+  filled = 0;
+  /** Where its room ends. */
+  end = 0;
+  /** The frame that this memory is, where it is one. */
+  loan: Loan | null = null;
+  /** What was read of it is the reader's, and so its memory. */
+  given = false;
+}
 
 /**
  * Received text, in two parts: in order and not yet read (a list of chunks for the application), and out of order (runs beyond
@@ -48,20 +69,14 @@ export class ReceiveBuffer {
   /** Stream position of RCV.NXT. */
   private next = 0;
 
-  /** Memory in order, from `head` on, and how far each is filled; of the first, `skip` bytes are read. The last may have room left. */
-  private chunks: Uint8Array[] = [NONE];
-  private filled: number[] = [0];
-  /** How many of these there are, those before `head` included. */
+  /** Text in order, from `head` on. The last may have room left. */
+  private chunks: Chunk[] = [new Chunk()];
+  /** How many of these there are, those before `head` included; the others are to be used again. */
   private count = 0;
-  /** Of a chunk that is in a frame: that frame. As many as there are chunks, or fewer; null where there is none. */
-  private loans: (Loan | null)[] | null = null;
-  /** Memory of these frames beyond what is unread of their text, bytes. */
-  private around = 0;
   private head = 0;
-  private skip = 0;
+  /** Memory of the frames that are kept beyond what is unread of their text, bytes. */
+  private around = 0;
   private recycling = false;
-  /** What was read of the first chunk is the reader's, and so its memory. */
-  private given = false;
 
   /** Out-of-order runs, ascending, not touching: [start, end) positions. */
   private starts: number[] = [];
@@ -111,17 +126,6 @@ export class ReceiveBuffer {
     return this.addRun(start, start + length) ? this.store(start, bytes, offset, length) : -1;
   }
 
-  /** Bytes of [at, at + length) (distances from RCV.NXT) that are already held out of order. */
-  held(at: number, length: number): number {
-    const from = this.next + at;
-    const to = from + length;
-    let sum = 0;
-    for (let i = this.findRun(from); i < this.starts.length && this.starts[i]! < to; i++) {
-      sum += Math.max(0, Math.min(to, this.ends[i]!) - Math.max(from, this.starts[i]!));
-    }
-    return sum;
-  }
-
   /** The first stretch of [at, at + length) that is held out of order already, as distances from RCV.NXT; null where none is. */
   firstHeld(at: number, length: number): { from: number; to: number } | null {
     const from = this.next + at;
@@ -135,23 +139,15 @@ export class ReceiveBuffer {
   }
 
   /** The next chunk for the application, at most `max` bytes; null when there is none. It is the caller's from now on. */
-  read(max: number): Uint8Array | null {
+  read<T extends Uint8Array>(max: number, as: View<T> = view as View<T>): T | null {
     if (this.readable === 0 || max <= 0) return null;
     const chunk = this.chunks[this.head]!;
-    const start = this.skip;
-    const end = Math.min(this.filled[this.head]!, start + max);
-    const loan = this.loanOf(this.head);
+    const { memory, begin } = chunk;
+    const n = Math.min(chunk.filled - begin, max);
     // What the caller keeps cannot stay in a frame.
-    const bytes = loan === null ? view(chunk, start, end) : chunk.slice(start, end);
-    if (end === this.filled[this.head]) {
-      this.shift();
-      if (loan !== null) this.giveBack(loan, end - start);
-    } else {
-      this.skip = end;
-      if (loan !== null) this.around += end - start;
-      else this.given = true;
-    }
-    this.readable -= end - start;
+    const bytes = chunk.loan === null ? as(memory, begin, begin + n) : as(memory.slice(begin, begin + n), 0, n);
+    chunk.given = true;
+    this.pass(chunk, n);
     return bytes;
   }
 
@@ -159,24 +155,16 @@ export class ReceiveBuffer {
   consume(take: (bytes: Uint8Array) => void): number {
     if (this.readable === 0) return 0;
     this.recycling = true;
-    const chunk = this.chunks[this.head]!;
-    const start = this.skip;
-    const end = this.filled[this.head]!;
-    const loan = this.loanOf(this.head);
-    const ours = !this.given;
+    const { memory, begin, filled, loan, given } = this.chunks[this.head]!;
+    const n = filled - begin;
+    this.readable -= n;
     this.shift();
-    this.readable -= end - start;
-    if (loan !== null) {
-      try {
-        take(view(chunk, start, end));
-      } finally {
-        this.giveBack(loan, end - start);
-      }
-      return end - start;
+    try {
+      take(this.glance(memory, begin, filled));
+    } finally {
+      this.release(memory, loan, given, n);
     }
-    take(view(chunk, start, end));
-    if (ours) this.allocator.recycle?.(chunk);
-    return end - start;
+    return n;
   }
 
   /** Copies what there is, as far as `target` has room, and uses its memory again. Returns the number of bytes. */
@@ -185,46 +173,58 @@ export class ReceiveBuffer {
     let at = 0;
     while (at < target.length && this.readable > 0) {
       const chunk = this.chunks[this.head]!;
-      const start = this.skip;
-      const filled = this.filled[this.head]!;
-      const n = Math.min(filled - start, target.length - at);
-      target.set(view(chunk, start, start + n), at);
+      const { begin } = chunk;
+      const n = Math.min(chunk.filled - begin, target.length - at);
+      target.set(this.glance(chunk.memory, begin, begin + n), at);
       at += n;
-      this.readable -= n;
-      const loan = this.loanOf(this.head);
-      if (start + n < filled) {
-        this.skip = start + n;
-        if (loan !== null) this.around += n;
-        break;
-      }
-      const ours = !this.given;
-      this.shift();
-      if (loan !== null) this.giveBack(loan, n);
-      else if (ours) this.allocator.recycle?.(chunk);
+      this.pass(chunk, n);
     }
     return at;
+  }
+
+  /** The next `n` bytes of the first chunk are read. */
+  private pass(chunk: Chunk, n: number): void {
+    const { memory, loan, given } = chunk;
+    this.readable -= n;
+    if (chunk.begin + n < chunk.filled) {
+      chunk.begin += n;
+      if (loan !== null) this.around += n;
+      return;
+    }
+    this.shift();
+    this.release(memory, loan, given, n);
+  }
+
+  /** Memory goes back of which the last `n` bytes were read now, but where it is the reader's. */
+  private release(memory: Uint8Array, loan: Loan | null, given: boolean, n: number): void {
+    if (loan !== null) {
+      this.around -= loan.bytes.length - n;
+      loan.giveBack();
+    } else if (!given) this.allocator.recycle?.(memory);
   }
 
   /** Gives frames that are kept back, as nobody may come to read the rest of a connection that is over: it is copied now. */
   leaveFrames(): void {
     for (let i = this.head; i < this.count; i++) {
-      const loan = this.loanOf(i);
+      const chunk = this.chunks[i]!;
+      const { memory, begin, filled, loan } = chunk;
       if (loan === null) continue;
-      this.chunks[i] = this.chunks[i]!.slice();
-      this.giveBack(loan, this.unread(i));
+      chunk.memory = memory.slice(begin, filled);
+      chunk.begin = 0;
+      chunk.filled = filled - begin;
+      chunk.loan = null;
+      chunk.given = true;
+      this.release(memory, loan, true, chunk.filled);
     }
-    this.loans = null;
   }
 
   /** Drops everything that was not read. */
   clear(): void {
     for (let i = this.head; i < this.count; i++) {
-      const loan = this.loanOf(i);
-      if (loan !== null) this.giveBack(loan, this.unread(i));
+      const { memory, begin, filled, loan } = this.chunks[i]!;
+      this.release(memory, loan, true, filled - begin);
     }
     this.forget();
-    this.skip = 0;
-    this.given = false;
     this.readable = 0;
     this.dropRuns();
   }
@@ -238,71 +238,59 @@ export class ReceiveBuffer {
   }
 
   private append(bytes: Uint8Array, offset: number, length: number): void {
-    const { chunks, filled } = this;
     let from = offset;
     let left = length;
     this.readable += length;
     if (this.recycling && length >= WORTH_KEEPING && this.keep(bytes, offset, length)) return;
-    const last = this.count - 1;
-    if (last >= this.head) {
-      const tail = chunks[last]!;
-      const used = filled[last]!;
-      const n = Math.min(left, tail.length - used);
+    if (this.count > this.head) {
+      const tail = this.chunks[this.count - 1]!;
+      const n = Math.min(left, tail.end - tail.filled);
       if (n > 0) {
-        tail.set(bytes.subarray(from, from + n), used);
-        filled[last] = used + n;
+        tail.memory.set(this.glance(bytes, from, from + n), tail.filled);
+        tail.filled += n;
         from += n;
         left -= n;
         if (left === 0) return;
       }
     }
-    const memory = this.allocator.allocate(this.sizeFor(left));
-    memory.set(bytes.subarray(from, from + left));
-    this.add(memory, left);
+    const size = this.sizeFor(left);
+    const memory = this.allocator.allocate(size);
+    const { at = 0 } = this.allocator;
+    memory.set(this.glance(bytes, from, from + left), at);
+    this.add(memory, at, at + left, at + size, null);
+  }
+
+  /** A view for the moment. */
+  private glance(memory: Uint8Array, start: number, end: number): Uint8Array {
+    return this.allocator.view?.(memory, start, end) ?? view(memory, start, end);
   }
 
   /** Makes `bytes[from … from + length)` a chunk where it is. False where that cannot be. */
   private keep(bytes: Uint8Array, from: number, length: number): boolean {
     const loan = this.allocator.keep?.(bytes) ?? null;
     if (loan === null) return false;
-    this.loans ??= [];
-    while (this.loans.length < this.count) this.loans.push(null);
-    this.loans.push(loan);
-    this.add(bytes.subarray(from, from + length), length);
+    this.add(bytes, from, from + length, 0, loan);
     this.around += loan.bytes.length - length;
     return true;
   }
 
-  private add(chunk: Uint8Array, filled: number): void {
-    this.chunks[this.count] = chunk;
-    this.filled[this.count++] = filled;
+  private add(memory: Uint8Array, begin: number, filled: number, end: number, loan: Loan | null): void {
+    if (this.count === this.chunks.length) this.chunks.push(new Chunk());
+    const chunk = this.chunks[this.count++]!;
+    chunk.memory = memory;
+    chunk.begin = begin;
+    chunk.filled = filled;
+    chunk.end = end;
+    chunk.loan = loan;
+    chunk.given = false;
   }
 
   /** All chunks are read, or not wanted. */
   private forget(): void {
-    if (this.count <= FEW) for (let i = 0; i < this.count; i++) this.chunks[i] = NONE;
-    else {
-      this.chunks = [NONE];
-      this.filled = [0];
-    }
-    this.loans = null;
+    if (this.count > FEW) this.chunks = [new Chunk()];
+    for (const chunk of this.chunks) chunk.memory = NONE;
     this.count = 0;
     this.head = 0;
-  }
-
-  /** `unread`: how much of its text was not read before. */
-  private giveBack(loan: Loan, unread: number): void {
-    this.around -= loan.bytes.length - unread;
-    loan.giveBack();
-  }
-
-  private loanOf(i: number): Loan | null {
-    return this.loans === null ? null : (this.loans[i] ?? null);
-  }
-
-  /** Bytes of chunk `i` that are not read. */
-  private unread(i: number): number {
-    return this.filled[i]! - (i === this.head ? this.skip : 0);
   }
 
   /** Alone, a chunk gets what it needs; while others wait to be read, room for more like it. */
@@ -313,13 +301,9 @@ export class ReceiveBuffer {
 
   /** The first chunk is read to its end. */
   private shift(): void {
-    this.skip = 0;
-    this.given = false;
     if (++this.head === this.count) this.forget();
     else if (this.head > 32 && this.head * 2 > this.count) {
       this.chunks.splice(0, this.head);
-      this.filled.splice(0, this.head);
-      this.loans?.splice(0, this.head);
       this.count -= this.head;
       this.head = 0;
     }
@@ -379,10 +363,12 @@ export class ReceiveBuffer {
       const n = Math.min(BLOCK - at, end - position);
       let block = this.blocks.get(index);
       if (block === undefined) {
-        block = this.allocator.allocate(BLOCK);
+        const memory = this.allocator.allocate(BLOCK);
+        const { at: first = 0 } = this.allocator;
+        block = memory.subarray(first, first + BLOCK);
         this.blocks.set(index, block);
       }
-      block.set(bytes.subarray(from, from + n), at);
+      block.set(this.glance(bytes, from, from + n), at);
       position += n;
       from += n;
     }

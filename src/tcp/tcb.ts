@@ -306,7 +306,7 @@ export class Tcb implements FourTuple {
     this.congestionName = config.tcp_congestion_control;
     this.notsentLowat = config.tcp_notsent_lowat;
     this.sendBufferSize = config.sendBuffer || config.tcp_wmem[1];
-    this.receiveBuffer = new ReceiveBuffer(env, receiveBufferSize(config), config.maxHoles);
+    this.receiveBuffer = new ReceiveBuffer(env.memory, receiveBufferSize(config), config.maxHoles);
     this.rto = config.rtoInitial;
     this.rack = new Rack(config.tcp_reordering);
     this.scoreboard.rack = this.rack;

@@ -3,6 +3,26 @@
  * buffer, and they work at any alignment. Offsets must lie inside the array.
  */
 
+/**
+ * Views for the moment, of memory that is looked at in the same place over and over: the last one serves again, as to make one takes longer than to copy
+ * a packet.
+ */
+export class LastView {
+  private memory: Uint8Array = new Uint8Array(0);
+  private start = 0;
+  private view = this.memory;
+
+  /** [start, end) of `memory`. */
+  of(memory: Uint8Array, start: number, end: number): Uint8Array {
+    if (memory !== this.memory || start !== this.start || end - start !== this.view.length) {
+      this.view = start === 0 && end === memory.length ? memory : memory.subarray(start, end);
+      this.memory = memory;
+      this.start = start;
+    }
+    return this.view;
+  }
+}
+
 /** 0 … 65535. */
 export function get16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;

@@ -123,7 +123,7 @@ export class Ladder {
       initialSequence: () => this.iss,
       timestampOffset: () => options.tsOffset ?? 0,
       challengeAck: () => this.challengeAcks-- > 0,
-      allocate: (size) => new Uint8Array(size),
+      memory: { allocate: (size) => new Uint8Array(size) },
     };
     const active = options.role === 'active';
     this.tcb = new Tcb(env, {

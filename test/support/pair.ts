@@ -182,7 +182,7 @@ export class Pair {
         initialSequence: () => numbers[i],
         timestampOffset: () => numbers[1 - i] as unknown as number,
         challengeAck: () => true,
-        allocate: (size) => new Uint8Array(size),
+        memory: { allocate: (size) => new Uint8Array(size) },
       };
       const end: End = new End(o, env, 1 + i, 2 - i, numbers[i]);
       return end;

@@ -4,32 +4,51 @@ import { type Loan, RECYCLED, ReceiveBuffer } from '../../src/tcp/receive-buffer
 
 const byteAt = (position: number) => (position * 31 + (position >>> 8)) & 255;
 
-/** An allocator that hands out memory full of another value, and counts it. */
+/** What lies before and behind each piece that is handed out: another's text. */
+const AROUND = 5;
+const OTHERS = 0xee;
+
+/** An allocator that hands out the middle of memory full of another value, and counts it. */
 function allocator() {
+  const all: Uint8Array[] = [];
   return {
     bytes: 0,
+    at: AROUND,
     allocate(size: number) {
       this.bytes += size;
-      return new Uint8Array(size).fill(0xee);
+      const memory = new Uint8Array(AROUND + size + AROUND).fill(OTHERS);
+      all.push(memory);
+      return memory;
+    },
+    /** Nobody wrote beyond what was his. */
+    checkAround() {
+      for (const memory of all) {
+        const [before, behind] = [memory.subarray(0, AROUND), memory.subarray(-AROUND)];
+        for (const byte of [...before, ...behind]) if (byte !== OTHERS) expect.fail("another's text was written over");
+      }
     },
   };
 }
 
 /** An allocator that writes over what it gets back, and gives it out again. */
 function recycler() {
+  const plain = allocator();
   const kept: Uint8Array[] = [];
   return {
     fresh: 0,
     kept,
+    at: AROUND,
     allocate(size: number) {
-      const at = kept.findLastIndex(({ length }) => length === size);
+      const at = kept.findLastIndex(({ length }) => length === AROUND + size + AROUND);
       if (at >= 0) return kept.splice(at, 1)[0]!;
       this.fresh += size;
-      return new Uint8Array(size);
+      return plain.allocate(size);
     },
     recycle(memory: Uint8Array) {
-      kept.push(memory.fill(0xbb));
+      if (kept.includes(memory)) throw new Error('it came back already');
+      kept.push(memory.fill(0xbb, AROUND, -AROUND));
     },
+    checkAround: plain.checkAround,
   };
 }
 
@@ -161,7 +180,8 @@ describe('ReceiveBuffer', () => {
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: reach > 1000 ? 30 : 100 }), (actions) => {
-        const buffer = new ReceiveBuffer(allocator(), 1 << 20, 10_000);
+        const memory = allocator();
+        const buffer = new ReceiveBuffer(memory, 1 << 20, 10_000);
         const model = new Model();
         for (const a of actions) {
           if ('read' in a) {
@@ -174,9 +194,12 @@ describe('ReceiveBuffer', () => {
             }
           } else {
             const from = model.next + a.at;
-            let held = 0;
-            for (let p = from; p < from + a.n; p++) if (model.have.has(p)) held++;
-            expect(buffer.held(a.at, a.n)).toBe(held);
+            let first = from;
+            while (first < from + a.n && !model.have.has(first)) first++;
+            let behind = first;
+            while (behind < from + a.n && model.have.has(behind)) behind++;
+            const held = first === behind ? null : { from: first - model.next, to: behind - model.next };
+            expect(buffer.firstHeld(a.at, a.n)).toEqual(held);
             expect(write(buffer, a.at, from, from + a.n)).toBe(model.write(a.at, a.n));
           }
           expect(buffer.readable).toBe(model.next - model.read);
@@ -189,6 +212,7 @@ describe('ReceiveBuffer', () => {
           for (const byte of chunk) if (byte !== byteAt(model.read++)) expect.fail(`byte ${model.read - 1}`);
         }
         expect(model.read).toBe(model.next);
+        memory.checkAround();
       }),
       { numRuns: 100 },
     );
@@ -227,6 +251,31 @@ describe('ReceiveBuffer', () => {
     expect(position).toBe(40);
   });
 
+  it('gives text away in the shape that the reader asks for, of memory that stays his', () => {
+    const device = lender(2);
+    const buffer = new ReceiveBuffer(device, 1 << 20, 10);
+    const asked: Uint8Array[] = [];
+    const as = (memory: Uint8Array, start: number, end: number) => {
+      asked.push(memory);
+      return new DataView(memory.buffer, memory.byteOffset + start, end - start) as unknown as Uint8Array;
+    };
+    device.arrive(buffer, 0, 0, 10);
+    buffer.consume(() => {});
+    device.arrive(buffer, 0, 10, 20);
+    // This one stays in its frame until it is read.
+    device.arrive(buffer, 0, 20, 50_020);
+    expect(device.out.size).toBe(1);
+    let position = 10;
+    for (let n = 0; n < 3; n++) {
+      const view = buffer.read(n === 1 ? 30_000 : 1 << 20, as) as unknown as DataView;
+      expect(view.byteLength).toBe([10, 30_000, 20_000][n]);
+      for (let i = 0; i < view.byteLength; i++) if (view.getUint8(i) !== byteAt(position++)) expect.fail(`${position}`);
+    }
+    expect(buffer.read(1 << 20, as)).toBeNull();
+    expect(asked.length).toBe(3);
+    expect([device.out.size, device.kept.some((memory) => asked.includes(memory))]).toEqual([0, false]);
+  });
+
   it('shows the same bytes as it gives, whichever way each is read, and takes no memory back that was given', () => {
     const action = fc.oneof(
       { weight: 4, arbitrary: fc.record({ write: fc.integer({ min: 1, max: 40_000 }) }) },
@@ -236,7 +285,8 @@ describe('ReceiveBuffer', () => {
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
-        const buffer = new ReceiveBuffer(recycler(), 1 << 22, 10);
+        const memory = recycler();
+        const buffer = new ReceiveBuffer(memory, 1 << 22, 10);
         const reader = new Reader(buffer);
         let written = 0;
         for (const a of actions) {
@@ -253,6 +303,7 @@ describe('ReceiveBuffer', () => {
           expect(buffer.readable).toBe(written - reader.position);
         }
         reader.checkGiven();
+        memory.checkAround();
       }),
       { numRuns: 100 },
     );
@@ -339,6 +390,7 @@ describe('ReceiveBuffer', () => {
         expect(device.out.size).toBe(0);
         expect(buffer.memory).toBe(buffer.outOfOrder);
         reader.checkGiven();
+        device.checkAround();
       }),
       { numRuns: 100 },
     );

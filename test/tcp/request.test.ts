@@ -63,7 +63,7 @@ function environment(config: TcpConfig): Environment & { last: Uint8Array | null
     initialSequence: () => ISS,
     timestampOffset: () => TS_OFFSET,
     challengeAck: () => true,
-    allocate: (size) => new Uint8Array(size),
+    memory: { allocate: (size) => new Uint8Array(size) },
   };
 }
 

@@ -454,12 +454,10 @@ export class TcpHandle implements SocketEvents {
       const length = tcp.receiveInto(readInto);
       return length === 0 ? null : Buffer.from(readInto.buffer, readInto.byteOffset, length);
     }
-    const first = tcp.receive(this.readSize);
+    const first = tcp.receive(this.readSize, asBuffer);
     if (first === null) return null;
     const size = Math.min(this.readSize, first.length + tcp.readable);
-    if (size === first.length || first.length >= SHORT) {
-      return Buffer.from(first.buffer, first.byteOffset, first.length);
-    }
+    if (size === first.length || first.length >= SHORT) return first;
     const all = Buffer.allocUnsafe(size);
     all.set(first);
     for (let length = first.length; length < size; ) {
@@ -529,4 +527,19 @@ export class TcpHandle implements SocketEvents {
     if (wanted) this.#home.hold.take();
     else this.#home.hold.give();
   }
+}
+
+/** The memory that was read from last. */
+let lately: Uint8Array = new Uint8Array(0);
+let { buffer } = lately;
+let base = 0;
+
+/** Text in [start, end) of this memory as a Buffer. It mostly lies where the last one did: to ask an array for its buffer takes as long as to make a view. */
+function asBuffer(memory: Uint8Array, start: number, end: number): Buffer {
+  if (memory !== lately) {
+    lately = memory;
+    buffer = memory.buffer;
+    base = memory.byteOffset;
+  }
+  return Buffer.from(buffer, base + start, end - start);
 }

@@ -1,6 +1,7 @@
 import { diff } from '../../wire/seq.ts';
 import { oweAck } from '../ack-policy.ts';
 import { tuneReceiveBuffer } from '../autotune.ts';
+import type { View } from '../receive-buffer.ts';
 import { CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { windowUpdateDue } from '../window.ts';
@@ -9,8 +10,8 @@ import { windowUpdateDue } from '../window.ts';
  * RFC 9293 §3.10.3, RECEIVE: the next bytes in order, at most `max`, or null where there are none now. Reading may open the window: then the
  * peer is told.
  */
-export function receive(tcb: Tcb, max: number, now: number): Uint8Array | null {
-  const bytes = tcb.receiveBuffer.read(max);
+export function receive<T extends Uint8Array>(tcb: Tcb, max: number, now: number, as?: View<T>): T | null {
+  const bytes = tcb.receiveBuffer.read(max, as);
   if (bytes !== null) afterReading(tcb, now);
   return bytes;
 }

@@ -128,7 +128,7 @@ export class TwoEnds {
       initialSequence: () => seq(iss),
       timestampOffset: () => (side === 'ours' ? 1000 : 900_000),
       challengeAck: () => true,
-      allocate: (size) => new Uint8Array(size),
+      memory: { allocate: (size) => new Uint8Array(size) },
     };
     return new Tcb(env, tuple);
   }

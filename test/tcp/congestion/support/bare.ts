@@ -20,7 +20,7 @@ export function bareTcb(config: Partial<TcpConfig> = {}): Tcb {
     initialSequence: () => seq(0),
     timestampOffset: () => 0,
     challengeAck: () => true,
-    allocate: (size: number) => new Uint8Array(size),
+    memory: { allocate: (size: number) => new Uint8Array(size) },
   };
   const tcb = new Tcb(env, {
     localAddress: IpAddress.of('192.0.2.1'),

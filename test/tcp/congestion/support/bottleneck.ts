@@ -121,7 +121,7 @@ function environment(config: TcpConfig, emit: (segment: Segment) => void): Envir
     initialSequence: () => seq(-1000),
     timestampOffset: () => 0,
     challengeAck: () => true,
-    allocate: (size) => new Uint8Array(size),
+    memory: { allocate: (size) => new Uint8Array(size) },
   };
 }
 
