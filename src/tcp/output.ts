@@ -3,7 +3,7 @@ import { add, diff, ge, type Seq } from '../wire/seq.ts';
 import { ACK_TURN, noteAnswer } from './ack-policy.ts';
 import { noteUsage, resumeWindow } from './congestion/window.ts';
 import { emitOwedAck, emitSegment } from './emit.ts';
-import { flightSize, pipe, unsent } from './loss/pipe.ts';
+import { flightSize, pipe, textOffset, unsent } from './loss/pipe.ts';
 import { notePrr } from './loss/prr.ts';
 import { nextRescue } from './loss/rescue.ts';
 import type { Sent } from './loss/scoreboard.ts';
@@ -139,7 +139,7 @@ function resend(tcb: Tcb, range: Sent, most: number, now: number): boolean {
   scoreboard.trim(range, Math.min(most, burst(tcb, mss)));
   const fin = tcb.finSent && range.end === tcb.sndNxt ? FIN : 0;
   const text = range.length - (fin ? 1 : 0);
-  const offset = diff(range.start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
+  const offset = textOffset(tcb, range.start);
   const last = offset + text === tcb.sendBuffer.length || (tcb.config.pushBursts && text > mss);
   const pushed = last || tcb.fastOpen?.endsAt(diff(range.end, tcb.iss) - 1);
   const flags = ACK | fin | (text > 0 && pushed ? PSH : 0);
@@ -229,7 +229,7 @@ function sendProbe(tcb: Tcb, probe: MtuProbe, queued: number, now: number): numb
  */
 function sendText(tcb: Tcb, length: number, flags: number, mss: number, now: number): boolean {
   const start = tcb.sndNxt;
-  const offset = diff(start, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
+  const offset = textOffset(tcb, start);
   const end = add(start, length + (flags & FIN ? 1 : 0));
   // SND.NXT stays until the segment is built: it is that segment's own number.
   if (!emitSegment(tcb, ACK | flags, start, offset, length, now)) {

@@ -1,3 +1,5 @@
+import { view } from '../wire/bytes.ts';
+
 /** Where received text lives. */
 export interface Allocator {
   /** Room for `size` bytes, which nobody else refers to, in this memory from `at` on. */
@@ -288,7 +290,12 @@ export class ReceiveBuffer {
   /** All chunks are read, or not wanted. */
   private forget(): void {
     if (this.count > FEW) this.chunks = [new Chunk()];
-    for (const chunk of this.chunks) chunk.memory = NONE;
+    else {
+      for (let i = 0; i < this.count; i++) {
+        this.chunks[i]!.memory = NONE;
+        this.chunks[i]!.loan = null;
+      }
+    }
     this.count = 0;
     this.head = 0;
   }
@@ -402,8 +409,4 @@ export class ReceiveBuffer {
     }
     return this.next - before;
   }
-}
-
-function view(chunk: Uint8Array, start: number, end: number): Uint8Array {
-  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }

@@ -15,12 +15,17 @@ export class LastView {
   /** [start, end) of `memory`. */
   of(memory: Uint8Array, start: number, end: number): Uint8Array {
     if (memory !== this.memory || start !== this.start || end - start !== this.view.length) {
-      this.view = start === 0 && end === memory.length ? memory : memory.subarray(start, end);
+      this.view = view(memory, start, end);
       this.memory = memory;
       this.start = start;
     }
     return this.view;
   }
+}
+
+/** [start, end) of `memory`: itself, where that is all of it. */
+export function view(memory: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === memory.length ? memory : memory.subarray(start, end);
 }
 
 /** 0 … 65535. */

@@ -12,14 +12,16 @@ const SHORT = 16 * 1024;
 
 /** A string becomes memory of ours, which the stack may keep; what else there is stays the application's. */
 export function piece({ chunk, encoding }: Chunk): Piece {
-  if (typeof chunk === 'string') return { bytes: Buffer.from(chunk, encoding), copy: false };
-  return { bytes: chunk, copy: true };
+  return { bytes: bytesOf(chunk, encoding), copy: typeof chunk !== 'string' };
+}
+
+export function bytesOf(chunk: Buffer | string, encoding: BufferEncoding): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
 }
 
 /** Short chunks go together into memory of ours; long ones go as they are. At least one piece, where there is a chunk. */
 export function gather(chunks: readonly Chunk[]): Piece[] {
   const end = trimmed(chunks);
-  if (end === 1) return [piece(chunks[0]!)];
   const pieces: Piece[] = [];
   let from = 0;
   /** Bytes of the short chunks from `from` on, or a few more: of base64 one cannot tell. */

@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { addAbortSignal, Duplex, type DuplexOptions, Readable } from 'node:stream';
 import type { Name } from './address.ts';
 import { type Callback, normalize } from './arguments.ts';
@@ -16,7 +15,7 @@ import { type HandleOwner, TcpHandle } from './handle.ts';
 import { HOME, type NetHome } from './home.ts';
 import { Internals } from './internals.ts';
 import { PathHandle } from './path-handle.ts';
-import { type Chunk, gather, trimmed } from './pieces.ts';
+import { bytesOf, type Chunk, gather, trimmed } from './pieces.ts';
 import type { Server } from './server.ts';
 import { checkFunction, timerDelay } from './validate.ts';
 
@@ -188,8 +187,7 @@ export class Socket extends Duplex implements HandleOwner {
     if (this.connecting) this._later(chunk, encoding, callback, () => this._write(chunk, encoding, callback));
     else if (this._mayWrite(callback)) {
       const copy = typeof chunk !== 'string';
-      const bytes = copy ? chunk : Buffer.from(chunk, encoding);
-      const all = this._handle!.write(bytes, copy, (error) => this._written(error, callback));
+      const all = this._handle!.write(bytesOf(chunk, encoding), copy, (error) => this._written(error, callback));
       this._watchWrite(all, callback);
     }
   }

@@ -1,4 +1,4 @@
-import { diff } from '../../wire/seq.ts';
+import { diff, type Seq } from '../../wire/seq.ts';
 import type { Tcb } from '../tcb.ts';
 
 /** FlightSize, in sequence numbers: sent and not cumulatively acknowledged. */
@@ -6,9 +6,14 @@ export function flightSize(tcb: Tcb): number {
   return diff(tcb.sndNxt, tcb.sndUna);
 }
 
+/** Where the text from `position` on lies in the send buffer, bytes. */
+export function textOffset(tcb: Tcb, position: Seq): number {
+  return diff(position, tcb.sndUna) - (tcb.synAcked ? 0 : 1);
+}
+
 /** Bytes queued and never sent. */
 export function unsent(tcb: Tcb): number {
-  return tcb.sendBuffer.length - (flightSize(tcb) - (tcb.synAcked ? 0 : 1) - (tcb.finSent ? 1 : 0));
+  return tcb.sendBuffer.length - (textOffset(tcb, tcb.sndNxt) - (tcb.finSent ? 1 : 0));
 }
 
 /**
