@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/interop/**', 'node_modules/**'],
     pool: 'forks',
+    // On two cores the default is one worker.
+    maxWorkers: '100%',
     testTimeout: 30_000,
   },
 });
