@@ -58,7 +58,7 @@ describe('goodput of one flow, between the bounds of theory', () => {
     expect(measureGoodput({ ...of, seconds: 2, warm: 3 })).toBeGreaterThan(0.95 * capacity(of));
   });
 
-  it('so is one of 10 Gbit/s and 20 ms: its 24 MB are in flight though writers wait until a third of the send buffer is free', {
+  it('a path of 10 Gbit/s and 20 ms is full, too: its 24 MB are in flight though writers wait until a third of the send buffer is free', {
     timeout: 120_000,
   }, () => {
     const of = { control: 'cubic', rate: 10e9, rtt: 20, loss: 0 } as const;
