@@ -7,6 +7,7 @@ import type { Check } from '../../src/trace/checks.ts';
 import { binary } from '../cli/support/synfin.ts';
 import { type Finished, Program, run } from './support/child.ts';
 import { describeWith } from './support/needs.ts';
+import { tshark } from './support/tshark.ts';
 
 interface Outcome {
   readonly ok: boolean;
@@ -91,25 +92,23 @@ const OF_A_PAUSE = ['retransmission', 'spurious_retransmission', 'fast_retransmi
 /** How often a demo is played until the machine lets it play without a pause. */
 const PLAYS = 4;
 
-function tshark(path: string, filter: string, ...names: string[]): string {
-  return execFileSync('tshark', ['-r', path, '-Y', filter, '-T', 'fields', ...names.flatMap((name) => ['-e', name])], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+/** Values of fields in the frames of a capture that a filter shows: a line a frame. */
+function fields(path: string, filter: string, ...names: string[]): string {
+  return tshark('-r', path, '-Y', filter, '-T', 'fields', ...names.flatMap((name) => ['-e', name]));
 }
 
 function marks(path: string, filter: string): string {
-  return tshark(path, filter, 'frame.number', '_ws.expert.message');
+  return fields(path, filter, 'frame.number', '_ws.expert.message');
 }
 
 /** The checksums, the first and the last that tshark says of the connection, and the page. */
 function expectWhole(path: string): void {
-  expect(tshark(path, 'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad"', 'frame.number')).toBe('');
+  expect(fields(path, 'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad"', 'frame.number')).toBe('');
   // SYN, SYN,ACK, ACK, data and FINs, no RST: completeness 31.
-  const streams = tshark(path, 'tcp', 'tcp.stream', 'tcp.completeness').trim().split('\n');
+  const streams = fields(path, 'tcp', 'tcp.stream', 'tcp.completeness').trim().split('\n');
   expect(streams.filter((line) => !line.startsWith('0\t'))).toEqual([]);
   expect(streams.at(-1)).toBe('0\t31');
-  expect(tshark(path, 'http.response', 'http.response.code').trim()).toBe('200');
+  expect(fields(path, 'http.response', 'http.response.code').trim()).toBe('200');
 }
 
 /** An outcome in which tshark finds no fault. Where all it finds is of a pause, it is played again; any other fault is one at once. */

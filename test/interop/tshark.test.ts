@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
@@ -24,6 +23,7 @@ import { buildTcp, fillChecksum, parseTcp, tcpHeaderLength } from '../../src/wir
 import { addressPair, segment } from '../support/arbitrary.ts';
 import { join } from '../support/files.ts';
 import { describeWith } from './support/needs.ts';
+import { tshark } from './support/tshark.ts';
 
 const CAPTURES = new URL('../fixtures/kernel-captures/', import.meta.url);
 const SEED = 9293;
@@ -31,12 +31,6 @@ const PORT = 40_000;
 
 const folder = mkdtempSync(path(tmpdir(), 'synfin-tshark-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function tshark(...args: string[]): string {
-  const run = spawnSync('tshark', ['-n', ...args], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (run.status !== 0) throw new Error(`tshark ${args.join(' ')}: ${run.stderr.slice(0, 300)}`);
-  return run.stdout;
-}
 
 /** Wireshark's name of a field, and its value as tshark prints it: '' where absent, several joined by commas. */
 type Row = Record<string, string>;
