@@ -11,9 +11,16 @@ import { flightSize } from './pipe.ts';
  */
 export function countDuplicate(tcb: Tcb): number {
   const before = tcb.dupAckBytes;
-  const mss = effectiveMss(tcb);
-  tcb.dupAckBytes = Math.max(before, Math.min(before + mss, flightSize(tcb) - mss));
+  tcb.dupAckBytes = Math.max(before, Math.min(before + effectiveMss(tcb), countable(tcb)));
   return tcb.dupAckBytes - before;
+}
+
+/**
+ * What duplicates can tell of: neither the segment at SND.UNA nor what is lost has arrived. So after a time-out, which takes all for lost, the echoes
+ * of a retransmission that the network repeated let nothing more out (Linux's tcp_limit_reno_sacked).
+ */
+function countable(tcb: Tcb): number {
+  return flightSize(tcb) - Math.max(tcb.scoreboard.lostBytes, effectiveMss(tcb));
 }
 
 /**
@@ -24,7 +31,7 @@ export function settleDuplicates(tcb: Tcb, acked: number): number {
   const counted = tcb.dupAckBytes;
   // The segment at SND.UNA was not among them.
   const left = tcb.recovery === 'open' ? 0 : Math.max(0, counted - Math.max(0, acked - effectiveMss(tcb)));
-  tcb.dupAckBytes = Math.min(left, Math.max(0, flightSize(tcb) - effectiveMss(tcb)));
+  tcb.dupAckBytes = Math.min(left, Math.max(0, countable(tcb)));
   return Math.max(0, acked - (counted - left));
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { pipe } from '../../../src/tcp/loss/pipe.ts';
 import { ack, flight, hear, MSS } from './support/flight.ts';
 
 const noSack = { sack: false, config: { tcp_congestion_control: 'reno' } } as const;
@@ -65,5 +66,17 @@ describe('a peer without SACK', () => {
     hear(t, ...new Array(100).fill(ack(0)));
     expect(t.tcb.dupAckBytes).toBeLessThan(30 * MSS);
     expect(t.tcb.prrOut).toBeLessThanOrEqual(t.tcb.prrDelivered);
+  });
+
+  it('RFC 5681 §3.1: after a time-out all counts as lost, and duplicates of what went again let nothing more out', () => {
+    const t = flight({ ...noSack, config: { ...noSack.config, tcp_frto: 0, tcp_early_retrans: 0 } });
+    t.expect('. 1:1001 ack 1', 1.4);
+    expect(hear(t, ...new Array(5).fill(ack(0)))).toEqual([]);
+    expect([t.tcb.dupAckBytes, pipe(t.tcb)]).toEqual([0, MSS]);
+    t.at(1.5);
+    expect(hear(t, ack(1))).toEqual(['again 1', 'again 2']);
+    // Of these one arrives twice: what is out is out still.
+    expect(hear(t, ack(2), ack(2))).toEqual(['again 3', 'again 4']);
+    expect(pipe(t.tcb)).toBe(3 * MSS);
   });
 });

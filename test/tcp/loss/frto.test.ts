@@ -37,8 +37,10 @@ describe('RFC 5682 F-RTO', () => {
   it('RFC 5682 §2.1 step 2a: a duplicate at first: conventional recovery', () => {
     const t = flight({ segments: 30, sack: false, config });
     t.expect('. 1:1001 ack 1', 1.4);
-    expect(hear(t, ack(0))).toEqual(['again 1']);
+    expect(hear(t, ack(0))).toEqual([]);
     expect(t.tcb.frto).toBe('off');
+    t.at(1.5);
+    expect(hear(t, ack(1))).toEqual(['again 1', 'again 2']);
   });
 
   it('RFC 5682 §2.1 step 2b: without new text to send: conventional recovery', () => {
