@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/interop/**/*.test.ts'],
+    setupFiles: ['test/support/properties.ts'],
     pool: 'forks',
     fileParallelism: false,
     // Of tests that say so themselves: what they do is wait.
