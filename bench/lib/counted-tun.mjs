@@ -145,7 +145,7 @@ class CountedSystem {
 
   poll(fd, callback) {
     this.#watches[fd] = callback;
-    return { ref() {}, unref() {}, close() {} };
+    return { ref() {}, unref() {}, stop() {}, start() {}, close() {} };
   }
 
   close() {}

@@ -20,6 +20,9 @@ export interface Ffi {
   socket(domain: number, type: number, protocol: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   unshare(flags: number): number;
+  timerfdCreate(clock: number, flags: number): number;
+  /** `value`: the address of a `struct itimerspec`; `old`: of another for what was set before, or 0. */
+  timerfdSettime(fd: number, flags: number, value: number, old: number): number;
   /** The error of the last call that failed. */
   errno(): number;
   /** Where the bytes are in memory. Only for an ArrayBuffer's own memory of more than 64 bytes: smaller ones the engine may move. */
@@ -81,6 +84,8 @@ function bind(koffi: Koffi): Ffi {
       ioctl: libc.func('int ioctl(int fd, unsigned long request, uintptr_t arg)'),
       socket: libc.func('int socket(int domain, int type, int protocol)'),
       fcntl: libc.func('int fcntl(int fd, int cmd, uintptr_t arg)'),
+      timerfdCreate: libc.func('int timerfd_create(int clock, int flags)'),
+      timerfdSettime: libc.func('int timerfd_settime(int fd, int flags, uintptr_t value, uintptr_t old)'),
       unshare: libc.func('int unshare(int flags)'),
       errno: () => koffi.errno(),
       address: (bytes) => Number(koffi.address(bytes)),

@@ -7,6 +7,9 @@ type Koffi = typeof import('koffi');
 export interface PollHandle {
   ref(): void;
   unref(): void;
+  /** Neither calls back nor keeps the process alive until `start`. */
+  stop(): void;
+  start(): void;
   close(): void;
 }
 
@@ -16,6 +19,9 @@ export type Poll = (fd: number, onReadable: () => void) => PollHandle;
 /** uv.h: uv_handle_type, uv_poll_event. */
 const UV_POLL = 8;
 const UV_READABLE = 1;
+
+/** What koffi's is to tell of. */
+const READABLE = { readable: true };
 
 /** Open watches by libuv's own functions: after `exit` nothing may call into an engine that is being taken apart. */
 const open = new Set<PollHandle>();
@@ -27,7 +33,17 @@ let seesExit = false;
  * us, and its event loop must have no watches then: there it is koffi's, which end with the thread.
  */
 export function polling(koffi: Koffi): Poll {
-  const poll: Poll = (fd, onReadable) => koffi.node.poll(fd, { readable: true }, () => bracketed(onReadable));
+  const poll: Poll = (fd, onReadable) => {
+    const callback = () => bracketed(onReadable);
+    const watch = koffi.node.poll(fd, READABLE, callback);
+    return {
+      ref: () => watch.ref(),
+      unref: () => watch.unref(),
+      stop: () => watch.stop(),
+      start: () => watch.start(READABLE, callback),
+      close: () => watch.close(),
+    };
+  };
   return (isMainThread && libuvPolling(koffi)) || poll;
 }
 
@@ -42,6 +58,7 @@ function libuvPolling(koffi: Koffi): Poll | null {
     const uv = {
       size: program.func('size_t uv_handle_size(int type)'),
       init: program.func('int uv_poll_init(uintptr_t loop, uintptr_t handle, int fd)'),
+      stop: program.func('int uv_poll_stop(uintptr_t handle)'),
       start: program.func('int uv_poll_start(uintptr_t handle, int events, uintptr_t callback)'),
       close: program.func('void uv_close(uintptr_t handle, uintptr_t callback)'),
       ref: program.func('void uv_ref(uintptr_t handle)'),
@@ -59,10 +76,13 @@ function libuvPolling(koffi: Koffi): Poll | null {
         throw new Error(`the event loop cannot watch descriptor ${fd}`);
       }
       const entry = koffi.register(() => bracketed(onReadable), callback);
-      uv.start(handle, UV_READABLE, Number(entry));
+      const start = () => uv.start(handle, UV_READABLE, Number(entry));
+      start();
       const watch: PollHandle = {
         ref: () => open.has(watch) && uv.ref(handle),
         unref: () => open.has(watch) && uv.unref(handle),
+        stop: () => open.has(watch) && uv.stop(handle),
+        start: () => open.has(watch) && start(),
         close() {
           if (!open.delete(watch)) return;
           uv.close(handle, free);

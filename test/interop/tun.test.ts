@@ -282,6 +282,47 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
     expect(spinning, `${asleep} ms asleep`).toBeGreaterThan(2 * asleep + 25);
   });
 
+  it('lets packets wait for others while they come fast, loses none of them, and hears of the next one as before', async () => {
+    expect(() => openTun({ name: 'wait', rxUsecs: 1001 })).toThrow('rxUsecs 1001: 0 … 1000 µs');
+    const descriptors = readdirSync('/proc/self/fd').length;
+    // A clock a tenth as fast: so every machine is fast enough.
+    const clock = () => performance.now() * 100;
+    const device = openTun({ name: 'wait0', addresses: ['10.8.7.1/24'], mtu: 65_535, clock });
+    const flow: number[] = [];
+    device.attach({
+      receive: ({ bytes, offset, length }) => {
+        if (length === 65_535) flow.push(bytes[offset + 28]! | (bytes[offset + 29]! << 8));
+      },
+      flush: () => {},
+    });
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.connect(9, '10.8.7.2', resolve));
+    let sent = 0;
+    const send = () => {
+      const datagram = Buffer.alloc(65_507);
+      datagram.writeUInt16LE(sent++);
+      socket.send(datagram);
+    };
+    // A turn of the event loop each: what one sends the next one reads.
+    while (device.waits < 20 && sent < 20_000) {
+      for (let i = 0; i < 10; i++) send();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(device.waits).toBeGreaterThanOrEqual(20);
+    await expect.poll(() => flow.length).toBe(sent);
+    // Nothing comes any more: the timer stops.
+    await sleep(200);
+    const { waits } = device;
+    await sleep(100);
+    expect(device.waits).toBe(waits);
+    send();
+    await expect.poll(() => flow.length).toBe(sent);
+    expect(flow).toEqual(Array.from({ length: sent }, (_, i) => i & 0xffff));
+    socket.close();
+    device.close();
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(descriptors);
+  });
+
   it('reads on where the MTU grows under it', async () => {
     const lengths: number[] = [];
     attach();

@@ -36,7 +36,7 @@ class Wire {
     errno: () => EAGAIN,
     poll: (fd: number, callback: () => void) => {
       this.#watches[fd] = callback;
-      return { ref() {}, unref() {}, close() {} };
+      return { ref() {}, unref() {}, stop() {}, start() {}, close() {} };
     },
     close: () => 0,
   } as unknown as Ffi;

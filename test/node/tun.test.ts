@@ -50,7 +50,7 @@ class Machine {
       },
       poll: (_fd, onReadable) => {
         this.wake = onReadable;
-        return { ref() {}, unref() {}, close() {} };
+        return { ref() {}, unref() {}, stop() {}, start() {}, close() {} };
       },
     };
     this.device = new Device(system as Ffi, 3, { name: 'test0', mtu: 4000, vnetHeader: false, clock: () => this.now });
