@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { errnoName, ffi, loadKoffi } from '../../src/node/ffi.ts';
 import { checkName, parsePrefix, setupError } from '../../src/node/interface.ts';
 import { polling } from '../../src/node/poll.ts';
@@ -64,7 +64,7 @@ function koffiPolling() {
 
 const polls = { "libuv's": () => ffi().poll, "koffi's": koffiPolling };
 
-describe.runIf(process.platform === 'linux').each(Object.entries(polls))('poll, %s', (_name, make) => {
+describe.runIf(process.platform === 'linux').each(Object.entries(polls))('poll, %s', (name, make) => {
   let directory = '';
   let fd = -1;
   const memory = new ArrayBuffer(128);
@@ -86,6 +86,13 @@ describe.runIf(process.platform === 'linux').each(Object.entries(polls))('poll, 
 
   const put = () => expect(system.write(fd, system.address(memory), 1)).toBe(1);
   const take = () => system.read(fd, system.address(memory), 1);
+
+  it('is what it says', () => {
+    const koffis = vi.spyOn(loadKoffi().node, 'poll');
+    poll(fd, () => {}).close();
+    expect(koffis).toHaveBeenCalledTimes(name === "koffi's" ? 1 : 0);
+    koffis.mockRestore();
+  });
 
   it('calls back while there is something to read; ticks and promises that come of it run before the next time', async () => {
     const story: string[] = [];
