@@ -15,6 +15,8 @@ import { countedPair } from './lib/counted-tun.mjs';
 import { digits } from './lib/statistics.mjs';
 
 const FILE = new URL('budget.json', import.meta.url);
+/** Not what was measured once, but what is promised: nothing goes beyond it, and `--update` leaves it. */
+const PROMISED = 'kB gzipped';
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const MIB = 2 ** 20;
 /** One thread, so that what is compiled when does not depend on what else the machine does; no collection of what is young. */
@@ -162,11 +164,14 @@ function inProcess(name, what) {
 
 async function bundleSize() {
   const { bundle } = await import('./bundle.mjs');
-  return { 'kB gzipped': gzipSync(bundle(), { level: 9 }).length / 1000 };
+  return { [PROMISED]: gzipSync(bundle(), { level: 9 }).length / 1000 };
 }
 
-/** How far beyond its budget a count may go: those of V8's doing are not the same in every version. What is promised is no measurement. */
-const slack = (name) => (name.startsWith('bytes allocated') ? 1.1 : name.startsWith('kB') ? 1 : 1.005);
+/** How far beyond its budget a count may go: those of V8's doing are not the same in every version. */
+function slack(name) {
+  if (name === PROMISED) return 1;
+  return name.startsWith('bytes allocated') ? 1.1 : 1.005;
+}
 
 async function main({ update, json }) {
   const measured = {};
@@ -174,15 +179,17 @@ async function main({ update, json }) {
     measured[name] = { ...inProcess(name, 'counts'), ...inProcess(name, 'allocations') };
   }
   measured['synfin/web and the stack, one file'] = await bundleSize();
+  let budget = JSON.parse(readFileSync(FILE, 'utf8'));
   if (update) {
     const rounded = (value) => Number(value.toPrecision(4));
+    const next = (name, count, value) => (count === PROMISED ? budget[name][count] : rounded(value));
     const kept = Object.entries(measured).map(([name, counts]) => [
       name,
-      Object.fromEntries(Object.entries(counts).map(([count, value]) => [count, rounded(value)])),
+      Object.fromEntries(Object.entries(counts).map(([count, value]) => [count, next(name, count, value)])),
     ]);
-    writeFileSync(FILE, `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
+    budget = Object.fromEntries(kept);
+    writeFileSync(FILE, `${JSON.stringify(budget, null, 2)}\n`);
   }
-  const budget = JSON.parse(readFileSync(FILE, 'utf8'));
   let over = 0;
   const lines = [];
   for (const [name, counts] of Object.entries(measured)) {
