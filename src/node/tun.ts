@@ -124,8 +124,8 @@ export function openTap(options: TunOptions = {}): TunDevice {
 
 /** `linkHeader`: bytes before the IP packet, 0 or 14. */
 function openInterface(options: TunOptions, linkHeader: number): TunDevice {
-  const { name = 'synfin%d', mtu = 1500, queueLength = 10_000, vnetHeader = true, spin = 0 } = options;
-  const { rxUsecs = RX_USECS } = options;
+  const { name = 'synfin%d', mtu = 1500, queueLength = 10_000, vnetHeader = true } = options;
+  const { spin = 0, rxUsecs = RX_USECS } = options;
   const { gsoIpv4MaxSize = isSince(release(), BIG_SINCE) ? BIG_PACKET : MAX_PACKET } = options;
   const kind =
     (linkHeader > 0 ? IFF_TAP : IFF_TUN) |
@@ -134,7 +134,9 @@ function openInterface(options: TunOptions, linkHeader: number): TunDevice {
     (options.multiQueue ? IFF_MULTI_QUEUE : 0);
   checkName(name);
   if (!(spin >= 0 && spin <= MAX_SPIN)) throw new RangeError(`spin ${spin}: 0 … ${MAX_SPIN} µs`);
-  if (!(rxUsecs >= 0 && rxUsecs <= MAX_RX_USECS)) throw new RangeError(`rxUsecs ${rxUsecs}: 0 … ${MAX_RX_USECS} µs`);
+  if (!(Number.isInteger(rxUsecs) && rxUsecs >= 0 && rxUsecs <= MAX_RX_USECS)) {
+    throw new RangeError(`rxUsecs ${rxUsecs}: 0 … ${MAX_RX_USECS} µs`);
+  }
   if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= MAX_PACKET)) throw new RangeError(`mtu ${mtu}: 68 … 65535`);
   if (!(Number.isInteger(gsoIpv4MaxSize) && gsoIpv4MaxSize >= MAX_PACKET && gsoIpv4MaxSize <= BIG_PACKET)) {
     throw new RangeError(`gsoIpv4MaxSize ${gsoIpv4MaxSize}: ${MAX_PACKET} … ${BIG_PACKET}`);
@@ -443,7 +445,6 @@ export class TunDevice implements Device {
     let reads = 0;
     let bytes = 0;
     let answered = 0;
-    let drained = false;
     const alone = this.#alone;
     this.#reading = true;
     this.#readingSince = now;
@@ -456,7 +457,6 @@ export class TunDevice implements Device {
           if (errno === EINTR) continue;
           if (errno !== EAGAIN) this.#gone(errno);
           this.behind = 0;
-          drained = true;
           break;
         }
         this.#alone = reads === 0;
@@ -488,7 +488,7 @@ export class TunDevice implements Device {
       } finally {
         this.#reading = false;
         this.#sendWaiting();
-        this.#moderation?.batch(bytes, drained, now);
+        this.#moderation?.batch(bytes, this.behind === 0, now);
       }
     }
   }

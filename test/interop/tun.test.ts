@@ -284,6 +284,7 @@ describeWith({ tun: true, programs: ['ip', 'ping'] }, 'TunDevice', () => {
 
   it('lets packets wait for others while they come fast, loses none of them, and hears of the next one as before', async () => {
     expect(() => openTun({ name: 'wait', rxUsecs: 1001 })).toThrow('rxUsecs 1001: 0 … 1000 µs');
+    expect(() => openTun({ name: 'wait', rxUsecs: 0.0001 })).toThrow('rxUsecs 0.0001: 0 … 1000 µs');
     const descriptors = readdirSync('/proc/self/fd').length;
     // A clock a tenth as fast: so every machine is fast enough.
     const clock = () => performance.now() * 100;
